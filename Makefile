@@ -1,0 +1,50 @@
+# The course's commands. `make help` lists them.
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+export TF_CPP_MIN_LOG_LEVEL := 3
+export JUPYTER_PREFER_ENV_PATH := 1
+LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
+
+.PHONY: help lab test notebooks lint browser bench lock gpu env dev
+
+help:  ## list the commands
+	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+
+lab: env  ## open the course in JupyterLab
+	$(BIN)/python -m jupyterlab notebooks/00-start-here.ipynb
+
+test: env  ## run every test and every notebook
+	$(BIN)/python -m pytest --nbval tests notebooks
+
+notebooks: env  ## run every notebook (or FILES=...) and store its outputs
+	$(BIN)/python tools/run_notebooks.py $(FILES)
+
+lint: dev  ## check style of code and notebooks, and the workflows
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
+browser: dev  ## drive JupyterLab in a real browser (needs Chromium)
+	$(BIN)/python -m pytest -m browser tests
+
+bench: dev  ## measure ours beside its peers, as ratios
+	$(BIN)/python -m benchmarks
+
+lock: dev  ## pin every dependency anew (UPGRADE=--upgrade for the newest)
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements/dev.in -o requirements/dev.txt
+	$(LOCK) requirements/gpu.in -o requirements/gpu.txt
+
+gpu:  ## install TensorFlow with CUDA (Linux with an NVIDIA GPU)
+	$(PYTHON) install.py --gpu
+
+env:
+	@$(PYTHON) install.py
+
+dev:
+	@$(PYTHON) install.py --dev

@@ -1,0 +1,132 @@
+"""What every notebook starts with, and how it shows figures and quizzes."""
+
+import base64
+import html
+import io
+import random
+from pathlib import Path
+
+import keras
+import matplotlib.pyplot as plt
+from IPython.display import display
+from jupyterquiz import display_quiz
+from matplotlib.figure import Figure
+
+from libs.datasets import ROOT, SEED
+
+#: Where notebooks write; ignored by git.
+OUT = ROOT / "notebooks" / "out"
+
+_STYLE = {
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "figure.constrained_layout.use": True,
+    "figure.figsize": (8, 4),
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "image.cmap": "gray",
+    "image.interpolation": "nearest",
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    # Okabe and Ito's colours, which colour-blind readers tell apart
+    "axes.prop_cycle": plt.cycler(
+        color=["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
+    ),
+}
+
+
+def start(seed: int = SEED) -> Path:
+    """Begin a notebook: set the course's figure style and the seeds, make the output folder.
+
+    Parameters
+    ----------
+    seed : int
+        Seeds Python, NumPy, TensorFlow and Keras.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder for everything the notebook writes.
+
+    References
+    ----------
+    M. Okabe and K. Ito, *Color universal design*, 2008 (the colours).
+    """
+    plt.rcParams.update(_STYLE)
+    keras.utils.set_random_seed(seed)
+    OUT.mkdir(exist_ok=True)
+    return OUT
+
+
+class Picture:
+    """A figure as a notebook shows and stores it: a PNG with alternative text.
+
+    Attributes
+    ----------
+    png : bytes
+        The picture.
+    alt : str
+        What it shows, in words.
+    """
+
+    def __init__(self, figure: Figure, alt: str, dpi: int = 80) -> None:
+        if not alt.strip():
+            raise ValueError("alt is empty. Say in a sentence what the figure shows.")
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=dpi)
+        self.png = buffer.getvalue()
+        self.alt = alt
+
+    def __repr__(self) -> str:
+        return f"Figure: {self.alt}"
+
+    def _repr_html_(self) -> str:
+        data = base64.b64encode(self.png).decode()
+        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt, quote=True)}">'
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Show a figure with alternative text, and close it.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        What to show.
+    alt : str
+        One or two sentences for readers who can't see it: what is drawn and what to notice.
+        No trained numbers, which differ from machine to machine.
+
+    Raises
+    ------
+    ValueError
+        If ``alt`` is empty.
+    """
+    display(Picture(figure, alt))
+    plt.close(figure)
+
+
+def quiz(name: str) -> None:
+    """Show the quiz of a lesson, with feedback on each answer, offline.
+
+    Parameters
+    ----------
+    name : str
+        File in ``notebooks/quiz`` without its ending, such as ``"03"``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such quiz.
+    """
+    path = ROOT / "notebooks" / "quiz" / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
+        raise FileNotFoundError(f"there is no quiz {name!r}; there are {known}.")
+    # jupyterquiz draws the name of its page element at random: keep stored outputs the same,
+    # and the notebook's own random numbers as they were
+    state = random.getstate()
+    random.seed(name)
+    display_quiz(str(path), colors={"--jq-multiple-choice-bg": "#004b76"})
+    random.setstate(state)
