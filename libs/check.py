@@ -8,6 +8,13 @@ import html
 
 import numpy as np
 
+# sign, ink and paper of each finding
+_LOOKS = {
+    "right": ("✓", "#006b4b", "#e3f4ee"),
+    "wrong": ("✗", "#9c3a00", "#fcece3"),
+    "empty": ("…", "#444444", "#eeeeee"),
+}
+
 
 class Verdict:
     """What a check found.
@@ -20,21 +27,15 @@ class Verdict:
         The finding, for the learner.
     """
 
-    _LOOKS = {
-        "right": ("✓", "#006b4b", "#e3f4ee"),
-        "wrong": ("✗", "#9c3a00", "#fcece3"),
-        "empty": ("…", "#444444", "#eeeeee"),
-    }
-
     def __init__(self, state: str, message: str) -> None:
         self.state = state
         self.message = message
 
     def __repr__(self) -> str:
-        return f"{self._LOOKS[self.state][0]} {self.message}"
+        return f"{_LOOKS[self.state][0]} {self.message}"
 
     def _repr_html_(self) -> str:
-        sign, ink, paper = self._LOOKS[self.state]
+        sign, ink, paper = _LOOKS[self.state]
         return (
             f'<div style="padding:.5em .8em;border-left:4px solid {ink};background:{paper};'
             f'color:{ink}">{sign} {html.escape(self.message)}</div>'

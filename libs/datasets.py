@@ -417,7 +417,7 @@ def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
     if n_classes is None:
         n_classes = int(Y.max()) + 1
     if Y.min() < 0 or Y.max() >= n_classes:
-        wrong = Y[(Y < 0) | (Y >= n_classes)][0]
+        wrong = Y.min() if Y.min() < 0 else Y.max()
         raise ValueError(f"labels must lie in 0 to {n_classes - 1}, got {wrong}.")
     if not one_hot:
         return Y.astype(np.int32)
@@ -565,7 +565,7 @@ def _resume(url: str, output_file: str, pup) -> None:
         goes_on = answer.status_code == 206
         total = int(answer.headers.get("Content-Length", 0)) + (have if goes_on else 0)
         with (
-            open(part, "ab" if goes_on else "wb") as file,
+            part.open("ab" if goes_on else "wb") as file,
             tqdm(total=total, initial=have if goes_on else 0, unit="B", unit_scale=True) as bar,
         ):
             bar.set_description(part.stem)
@@ -675,13 +675,13 @@ def main() -> int:
             aside = folder / f"{name}.damaged"
             try:
                 if path:
-                    os.replace(path, aside)  # kept until the right one is there
+                    path.replace(aside)  # kept until the right one is there
                 fetch(dataset, name, folder)
                 aside.unlink(missing_ok=True)
                 print(f"fetched  {dataset}_data/{name}")
             except OSError as error:
                 if path and aside.exists():
-                    os.replace(aside, path)
+                    aside.replace(path)
                 print(f"FAILED   {error}")
                 status = 1
     return status

@@ -3,13 +3,13 @@
 import base64
 import html
 import os
-import tempfile
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image
 
+from libs.files import replacing
 from libs.utils import as_uint8, check_images
 
 
@@ -88,7 +88,7 @@ def build_gif(
 
     Examples
     --------
-    >>> import tempfile
+        >>> import tempfile
     >>> fade = np.linspace(0, 1, 5)[:, None, None] * np.ones((5, 8, 8))
     >>> build_gif(fade, saveto=tempfile.mkdtemp() + "/fade.gif", alt="A square turns white.")
     Gif('fade.gif'): A square turns white.
@@ -122,26 +122,18 @@ def build_gif(
         pages = [page.resize(size, Image.Resampling.NEAREST) for page in pages]
 
     path = Path(saveto)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".gif.part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            pages[0].save(
-                file,
-                format="GIF",
-                save_all=True,
-                append_images=pages[1:],
-                # Pillow writes hundredths of a second and cuts off the rest
-                duration=round(interval * 100) * 10,
-                # absent means once; N means N repeats after the first time
-                **({"loop": 0 if loop == 0 else loop - 1} if loop != 1 else {}),
-                palette=palette,
-            )
-        os.chmod(beside, 0o644)  # mkstemp makes it readable by its owner alone
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+    with replacing(path) as file:
+        pages[0].save(
+            file,
+            format="GIF",
+            save_all=True,
+            append_images=pages[1:],
+            # Pillow writes hundredths of a second and cuts off the rest
+            duration=round(interval * 100) * 10,
+            # absent means once; N means N repeats after the first time
+            **({"loop": 0 if loop == 0 else loop - 1} if loop != 1 else {}),
+            palette=palette,
+        )
     return Gif(path, alt or f"Animation of {len(frames)} frames.")
 
 

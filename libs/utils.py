@@ -2,12 +2,12 @@
 
 import math
 import os
-import tempfile
-from pathlib import Path
 
 import imageio.v3 as iio
 import keras
 import numpy as np
+
+from libs.files import replacing
 
 
 def check_images(images, name: str) -> np.ndarray:
@@ -108,8 +108,7 @@ def montage(
     columns : int, optional
         Images in a row; by default the grid is as square as it can be.
     saveto : path, optional
-        PNG file to write as well (float in ``[0, 1]`` or uint8 only), made beside its place and
-        then renamed.
+        PNG file to write as well (float in ``[0, 1]`` or uint8 only), never half written.
 
     Returns
     -------
@@ -158,21 +157,9 @@ def montage(
         places[full, : n - full * columns] = images[full * columns :]
     canvas = canvas[..., 0] if channels == 1 else canvas
     if saveto is not None:
-        _write_png(as_uint8(canvas, "images"), Path(saveto))
+        with replacing(saveto) as file:
+            iio.imwrite(file, as_uint8(canvas, "images"), extension=".png")
     return canvas
-
-
-def _write_png(image: np.ndarray, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".png.part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            iio.imwrite(file, image, extension=".png")
-        os.chmod(beside, 0o644)  # mkstemp makes it readable by its owner alone
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
 
 
 def montage_filters(W, padding: int = 1) -> np.ndarray:

@@ -6,7 +6,6 @@ of one machine left out.
 """
 
 import argparse
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbconvert.preprocessors import CoalesceStreamsPreprocessor
 from tqdm import tqdm
+
+from libs.files import replacing
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -51,9 +52,8 @@ def run(path: Path) -> float:
     notebook, _ = CoalesceStreamsPreprocessor().preprocess(notebook, {})
     tidy(notebook)
     nbformat.validate(notebook)
-    beside = path.with_suffix(".part")
-    nbformat.write(notebook, beside)
-    os.replace(beside, path)
+    with replacing(path) as file:
+        file.write((nbformat.writes(notebook) + "\n").encode())
     return seconds
 
 
