@@ -553,11 +553,11 @@ def fetch(dataset: str, name: str, folder: Path) -> Path:
 
 def _resume(url: str, output_file: str, pup) -> None:
     """Download ``url`` for pooch, going on where an earlier attempt broke off."""
-    part = Path(pup.abspath) / f"{url.rsplit('/', 1)[1]}.part"
+    part = Path(output_file).parent / f"{url.rsplit('/', 1)[1]}.part"
     have = part.stat().st_size if part.exists() else 0
-    with requests.get(
-        url, headers={"Range": f"bytes={have}-"} if have else {}, stream=True, timeout=30
-    ) as answer:
+    # some servers would otherwise unpack the .gz on the way
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
         if answer.status_code == 416:  # the part is as long as the file, or longer: start over
             part.unlink()
             return _resume(url, output_file, pup)
@@ -569,7 +569,7 @@ def _resume(url: str, output_file: str, pup) -> None:
             tqdm(total=total, initial=have if goes_on else 0, unit="B", unit_scale=True) as bar,
         ):
             bar.set_description(part.stem)
-            for chunk in answer.iter_content(1 << 16):
+            for chunk in answer.iter_content(1 << 12):
                 bar.update(file.write(chunk))
     if total and part.stat().st_size < total:
         raise requests.ConnectionError(f"{url} broke off")
