@@ -77,7 +77,7 @@ def test_many_colours_stay_within_the_palettes_error(tmp_path):
     got, _ = read_back(tmp_path / "many.gif")
     assert got.shape == frames.shape
     error = np.abs(got / 255 - frames)
-    assert error.mean() < 0.05  # 256 colours for a whole cube: a step is 1/6.3 a side
+    assert error.mean() < 0.04  # 256 colours for a whole cube: steps of 1/6.3, off by a quarter
     with Image.open(tmp_path / "many.gif") as image:
         palettes = {bytes(f.getpalette()) for f in ImageSequence.Iterator(image) if f.mode == "P"}
     assert len(palettes) <= 1  # one shared palette

@@ -135,7 +135,7 @@ def test_montage_filters_takes_a_layers_kernel():
 
 @given(
     shape=hnp.array_shapes(min_dims=2, max_dims=4, max_side=4),
-    n_output=st.integers(1, 5),
+    n_output=st.integers(2, 5),
     activation=st.sampled_from([None, "relu", "softmax"]),
 )
 def test_linear_is_a_matrix_product(shape, n_output, activation):
