@@ -5,6 +5,7 @@ Needs only Python's standard library. Running it again does nothing unless the l
 
 import argparse
 import hashlib
+import json
 import os
 import platform
 import shutil
@@ -105,7 +106,7 @@ def install(part: str, *locks: str) -> bool:
 
 
 def finish() -> None:
-    """Install the ``libs`` package and register the environment's own kernel."""
+    """Install the ``libs`` package, register the environment's own kernel, quieten JupyterLab."""
     pip("install", "--quiet", "--no-deps", "--no-build-isolation", "--editable", ".")
     kernel = ["--sys-prefix", "--name=python3", "--display-name=Python 3 (course)"]
     run(
@@ -119,6 +120,10 @@ def finish() -> None:
         "3",
         failed="could not register the kernel",
     )
+    settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
+    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
 
 
 def main() -> None:

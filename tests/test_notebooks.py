@@ -1,0 +1,255 @@
+"""Every notebook, now and later, keeps the rules that a program can judge (CONTRIBUTING.md)."""
+
+import ast
+import contextlib
+import io
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import repository_files
+from markdown_it import MarkdownIt
+
+from libs.check import Verdict
+from libs.datasets import ROOT
+
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d-", path.name)]
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def cells(path, kind="code"):
+    notebook = nbformat.read(path, as_version=4)
+    return [cell for cell in notebook.cells if cell.cell_type == kind]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def texts(output):
+    """Return every text of an output but embedded pictures."""
+    parts = [output.get("text", "")]
+    parts += [str(value) for mime, value in output.get("data", {}).items() if "image/" not in mime]
+    return re.sub(r"data:image/\w+;base64,[\w+/=]+", "", "\n".join(parts))
+
+
+each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+
+
+def test_there_are_lessons():
+    assert {path.stem[:2] for path in LESSONS} >= {"00", "01", "03"}
+
+
+@each_notebook
+def test_it_is_valid_and_its_metadata_is_complete_and_minimal(path):
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    assert set(notebook.metadata) == {"course", "kernelspec", "language_info"}
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert notebook.metadata.language_info == {"name": "python"}
+    course = notebook.metadata.course
+    assert set(course) == {"title", "minutes", "prerequisites", "reproduces"}
+    assert course["title"]
+    assert 0 < course["minutes"] <= 30
+    assert all(isinstance(sentence, str) for sentence in course["reproduces"])
+    for lesson in course["prerequisites"]:
+        assert (path.parent / f"{lesson}.ipynb").is_file(), f"no lesson {lesson}"
+    for cell in notebook.cells:
+        assert set(cell.metadata) <= {"tags", "jupyter"}
+        for output in cell.get("outputs", []):
+            assert not output.get("metadata")
+
+
+@each_notebook
+def test_its_outputs_are_of_one_clean_run(path):
+    code = cells(path)
+    counts = [cell.execution_count for cell in code if cell.source.strip()]
+    assert counts == list(range(1, len(counts) + 1))
+    for cell in code:
+        for output in cell.outputs:
+            assert output.output_type != "error" or "raises-exception" in tags(cell), cell.source
+            assert output.get("name") != "stderr", output.get("text")
+            assert not re.search(r"\bWarning\b|\bWARNING\b", texts(output)), texts(output)
+            assert "\r" not in output.get("text", "")
+
+
+@each_notebook
+def test_it_names_no_path_of_one_machine(path):
+    somewhere = re.compile(
+        r"(?<![\w.:/~$<])/(?:home|Users|root|tmp|work|mnt|var|opt|private)/|\b[A-Z]:\\"
+    )
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for text in [cell.source, *map(texts, cell.get("outputs", []))]:
+            assert not somewhere.search(text), somewhere.search(text)
+
+
+def anchors(path):
+    """Return the names that headings of a notebook can be linked by, as JupyterLab makes them."""
+    headings = [
+        line.lstrip("#").strip()
+        for cell in cells(path, "markdown")
+        for line in cell.source.splitlines()
+        if re.match(r"#{1,6} ", line)
+    ]
+    return {heading.replace(" ", "-") for heading in headings}
+
+
+@each_notebook
+def test_its_links_resolve_and_its_pictures_have_alternative_text(path):
+    for cell in cells(path, "markdown"):
+        assert not re.search(r"\b(TODO|FIXME|TBD)\b", cell.source)
+        tokens = [t for block in MARKDOWN.parse(cell.source) for t in block.children or []]
+        assert all(t.content.strip() for t in tokens if t.type == "image"), cell.source
+        links = [
+            t.attrs["src" if t.type == "image" else "href"]
+            for t in tokens
+            if t.type in ("image", "link_open")
+        ]
+        links += re.findall(r'(?:href|src)="([^"]+)"', cell.source)
+        for link in links:
+            if link.startswith(("https://", "mailto:", "data:")):
+                continue
+            assert not link.startswith("http:"), f"{link} is not encrypted"
+            file, _, anchor = link.partition("#")
+            target = (path.parent / file) if file else path
+            assert target.exists(), f"{link} leads nowhere"
+            assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+@each_notebook
+def test_every_figure_in_its_outputs_has_alternative_text(path):
+    for cell in cells(path):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            pictures = re.findall(r"<img\b[^>]*>", data.get("text/html", ""))
+            for picture in pictures:
+                alt = re.search(r'alt="([^"]*)"', picture)
+                assert alt, f"no alternative text:\n{cell.source}"
+                assert len(alt[1]) >= 15, f"alternative text too short:\n{cell.source}"
+            bare = [mime for mime in data if mime.startswith("image/")]
+            assert not bare or pictures, f"show it with libs.notebook.show:\n{cell.source}"
+
+
+def asserts(cell):
+    """Tell whether a cell holds an assertion that could fail."""
+    found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
+    return any(not isinstance(node.test, ast.Constant) for node in found)
+
+
+@each_notebook
+def test_what_is_not_compared_is_asserted(path):
+    """After each cell whose output nbval ignores, and in its section, an assertion cell follows."""
+    pending = None
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown" and re.match(r"#{1,2} ", cell.source):
+            assert pending is None, f"no assertion after:\n{pending}"
+        if cell.cell_type != "code":
+            continue
+        if "nbval-ignore-output" in tags(cell):
+            pending = cell.source
+        elif asserts(cell):
+            pending = None
+    assert pending is None, f"no assertion after:\n{pending}"
+
+
+@each_notebook
+def test_it_is_written_to_be_read(path):
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            lines = [line for line in cell.source.splitlines() if line.strip()]
+            assert len(lines) <= 24, f"{len(lines)} lines:\n{cell.source}"
+            for output in cell.outputs:
+                assert texts(output).count("\n") <= 60 or "text/html" in output.get("data", {})
+        else:
+            prose = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]+>", " ", cell.source, flags=re.DOTALL)
+            is_table = prose.count("|") > 12
+            words = len(re.findall(r"\w[\w'’-]*", prose))
+            assert words <= 160 or is_table, f"{words} words:\n{cell.source}"
+
+
+@each_lesson
+def test_it_begins_and_ends_like_a_lesson(path):
+    notebook = nbformat.read(path, as_version=4)
+    number = path.name[:2]
+    assert notebook.cells[0].source.startswith(f"# {number} · ")
+    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    assert "setup" in tags(first)
+    assert first.source.lstrip().startswith("from libs"), "libs first: it starts TensorFlow quietly"
+    assert "start()" in first.source
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for section in ("What we learned", "Where next", "Further reading", "Quiz"):
+        assert re.search(rf"^## {section}", prose, re.MULTILINE), f"no section {section}"
+    for badge in ("colab.research.google.com", "mybinder.org"):
+        assert badge in prose
+    last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
+    assert f'quiz("{number}")' in last.source
+
+
+@each_lesson
+def test_every_answer_of_its_quiz_has_feedback(path):
+    questions = json.loads((path.parent / "quiz" / f"{path.name[:2]}.json").read_text("utf-8"))
+    assert len(questions) >= 3
+    for question in questions:
+        assert question["question"].strip()
+        answers = question["answers"]
+        assert all(answer.get("feedback", "").strip() for answer in answers), question
+        right = [answer for answer in answers if answer["correct"]]
+        assert right, question
+        if question["type"] == "multiple_choice":
+            assert len(right) == 1
+            assert len(answers) >= 3
+
+
+def exercises(path):
+    """Yield (exercise, check, solution) of a notebook."""
+    listed = nbformat.read(path, as_version=4).cells
+    for i, cell in enumerate(listed):
+        if "exercise" not in tags(cell):
+            continue
+        check, help_ = listed[i + 1], listed[i + 2]
+        assert "check" in tags(check), f"no check after:\n{cell.source}"
+        assert help_.cell_type == "markdown"
+        assert help_.source.count("<details>") == help_.source.count("</details>") == 3
+        for part in ("Hint 1", "Hint 2", "Solution"):
+            assert f"<summary>{part}</summary>" in help_.source, f"no {part} after:\n{check.source}"
+        solution = help_.source.split("<summary>Solution</summary>")[1]
+        yield cell.source, check.source, re.search(r"```python\n(.*?)```", solution, re.DOTALL)[1]
+
+
+def run(source, names):
+    """Run a cell's source; return the value of its last line, as a notebook would show it."""
+    tree = ast.parse(source)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "<cell>", "exec"), names)
+    return eval(compile(ast.Expression(last.value), "<cell>", "eval"), names) if last else None
+
+
+@each_lesson
+def test_its_exercises_can_be_solved_and_are_checked(path):
+    """Unfilled, the check says so; with the worked solution it says right."""
+    found = list(exercises(path))
+    assert found, "no exercise"
+    names = {"__name__": "notebook"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in cells(path):
+            if "setup" in tags(cell):
+                run(cell.source, names)
+    for exercise, check, solution in found:
+        for source, state in ((exercise, "empty"), (solution, "right")):
+            here = dict(names)
+            run(source, here)
+            verdict = run(check, here)
+            assert isinstance(verdict, Verdict), f"ends without a verdict:\n{check}"
+            assert verdict.state == state, f"{verdict!r}\n{source}\n{check}"
+
+
+def test_the_run_wrote_nothing_outside_its_folder(files_at_start):
+    """Run last, after every notebook: see ``pytest_collection_modifyitems`` in conftest.py."""
+    now = repository_files()
+    changed = {path for path in now if files_at_start.get(path) != now[path]}
+    assert changed == set(), "notebooks write only under notebooks/out/"
+    assert files_at_start.keys() == now.keys(), "a test or a notebook deleted a file"
