@@ -1,0 +1,149 @@
+"""What notebooks start with and show, and the tool that runs and stores them."""
+
+import random
+import subprocess
+import sys
+
+import keras
+import matplotlib.pyplot as plt
+import nbformat
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+
+from libs.datasets import ROOT
+from libs.notebook import OUT, Picture, quiz, show, start
+
+
+def python(program):
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+
+
+@pytest.fixture
+def shell():
+    """IPython around the test, so that what is displayed can be caught."""
+    yield InteractiveShell.instance()
+    InteractiveShell.clear_instance()
+
+
+def test_tensorflow_starts_quietly():
+    done = python("import libs, tensorflow as tf; print(tf.constant(3) + 4)")
+    assert "7" in done.stdout
+    assert done.stderr == ""
+
+
+def test_other_words_on_the_error_stream_still_arrive():
+    done = python(
+        "import os, sys, types\n"
+        "class Loud:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'tensorflow':\n"
+        "            os.write(2, b'oneDNN custom operations are on\\nhelp!\\n')\n"
+        "sys.meta_path.insert(0, Loud()); import libs"
+    )
+    assert done.stderr == "help!\n"
+
+
+def test_start_seeds_everything():
+    def draw():
+        assert start(seed=5) == OUT
+        legacy = np.random.rand()  # noqa: NPY002
+        return random.random(), legacy, float(keras.random.normal(()))
+
+    assert draw() == draw()
+    assert OUT.is_dir()
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_shown_figure_has_its_text_and_is_closed():
+    figure, _ = plt.subplots()
+    with capture_output() as captured:
+        show(figure, alt='A <b> & "c"')
+    data = captured.outputs[0].data
+    assert 'alt="A &lt;b&gt; &amp; &quot;c&quot;"' in data["text/html"]
+    assert data["text/plain"] == 'Figure: A <b> & "c"'
+    assert not plt.fignum_exists(figure.number)
+
+
+def test_a_figure_without_text_is_refused():
+    figure, _ = plt.subplots()
+    with pytest.raises(ValueError, match="alt is empty"):
+        Picture(figure, alt=" ")
+    plt.close(figure)
+
+
+@pytest.mark.usefixtures("shell")
+def test_a_quiz_is_the_same_every_time_and_needs_no_network():
+    def shown():
+        with capture_output() as captured:
+            quiz("01")
+        return "".join(str(output.data) for output in captured.outputs)
+
+    state = random.getstate()
+    assert "Quiz" in shown()
+    assert shown() == shown()
+    assert random.getstate() == state  # the notebook's own random numbers stay as they were
+    assert "src=" not in shown()
+    assert 'fetch("http' not in shown()
+
+
+def test_a_quiz_that_is_not_there_is_named():
+    with pytest.raises(FileNotFoundError, match=r"no quiz '99'; there are .*01"):
+        quiz("99")
+
+
+def write(path, *sources):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    notebook.metadata.course = {"title": "a try"}
+    notebook.metadata.widgets = {"much": "state"}
+    nbformat.write(notebook, path)
+    return path.read_bytes()
+
+
+def run_tool(*paths):
+    return subprocess.run(
+        [sys.executable, ROOT / "tools" / "run_notebooks.py", *paths],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_running_stores_outputs_as_a_reader_sees_them(tmp_path):
+    path = tmp_path / "a.ipynb"
+    write(
+        path,
+        "import sys\nfrom tqdm import tqdm\nfor _ in tqdm(range(3), file=sys.stdout): pass",
+        "import ipywidgets\nipywidgets.IntSlider()",
+        "import os; os.environ['TF_CPP_MIN_LOG_LEVEL']",
+    )
+    done = run_tool(path)
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(path, as_version=4)
+    bar, slider, level = (cell.outputs for cell in notebook.cells)
+    assert bar[0].text.count("\r") == 0
+    assert bar[0].text.count("%|") == 1
+    assert set(slider[0].data) == {"text/plain"}
+    assert level[0].data["text/plain"] == "'3'"  # the environment's own kernel
+    assert set(notebook.metadata) == {"course", "kernelspec", "language_info"}
+    assert notebook.metadata.course == {"title": "a try"}
+    assert all(cell.metadata == {} for cell in notebook.cells)
+    names = [cell.id for cell in notebook.cells]
+    assert run_tool(path).returncode == 0
+    assert [cell.id for cell in nbformat.read(path, as_version=4).cells] == names
+
+
+def test_a_notebook_that_fails_is_left_as_it_was(tmp_path):
+    good, bad = tmp_path / "good.ipynb", tmp_path / "bad.ipynb"
+    before = write(bad, "1 / 0")
+    write(good, "print('ran')")
+    done = run_tool(bad, good)
+    assert done.returncode == 1
+    assert "FAILED bad.ipynb" in done.stderr
+    assert "ZeroDivisionError" in done.stderr
+    assert bad.read_bytes() == before
+    assert nbformat.read(good, as_version=4).cells[0].outputs[0].text == "ran\n"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.ipynb", "good.ipynb"]
