@@ -83,7 +83,8 @@ def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
             f"{name} must lie in [0, 1], got {low:.4g} to {high:.4g}. "
             f"Scale first: (x - x.min()) / (x.max() - x.min())."
         )
-    return np.rint(images * 255).astype(np.uint8)
+    levels = np.asarray(images * 255)
+    return np.rint(levels, out=levels).astype(np.uint8)  # in place: memory costs more than sums
 
 
 def montage(
