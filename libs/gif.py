@@ -3,14 +3,11 @@
 import base64
 import html
 import os
-import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image
-from PIL.GifImagePlugin import getdata
 
 from libs.files import replacing
 from libs.utils import as_uint8, check_images
@@ -111,62 +108,35 @@ def build_gif(
             raise ValueError("cmap colours gray images; these are RGB. Leave cmap out.")
         pages, palette = _quantize(frames)
     else:
-        levels = np.arange(256, dtype=np.uint8)
-        if cmap is None:
-            ramp = np.stack([levels] * 3, axis=1)
-        else:
-            ramp = matplotlib.colormaps[cmap](levels / 255, bytes=True)[:, :3]
-        pages, palette = frames[..., 0], ramp.tobytes()
+        pages, palette = [Image.fromarray(frame[..., 0]) for frame in frames], None
+        if cmap is not None:
+            palette = matplotlib.colormaps[cmap](np.linspace(0, 1, 256), bytes=True)[
+                :, :3
+            ].tobytes()
+            for page in pages:
+                page.putpalette(palette)
+    if scale > 1:
+        size = (pages[0].width * scale, pages[0].height * scale)
+        pages = [page.resize(size, Image.Resampling.NEAREST) for page in pages]
 
     path = Path(saveto)
     with replacing(path) as file:
-        for block in _encode(pages, palette, round(interval * 100), loop, scale):
-            file.write(block)
+        pages[0].save(
+            file,
+            format="GIF",
+            save_all=True,
+            append_images=pages[1:],
+            # Pillow writes hundredths of a second and cuts off the rest
+            duration=round(interval * 100) * 10,
+            # absent means once; N means N repeats after the first time
+            **({"loop": 0 if loop == 0 else loop - 1} if loop != 1 else {}),
+            palette=palette,
+            optimize=False,  # it looks for unused colours, in each frame anew
+        )
     return Gif(path, alt or f"Animation of {len(frames)} frames.")
 
 
-def _encode(
-    pages: np.ndarray, palette: bytes, ticks: int, loop: int, scale: int
-) -> Iterator[bytes]:
-    """Yield the blocks of a GIF file; ``pages [n, h, w]`` hold places in ``palette``.
-
-    Pillow compresses the pixels. It could write the whole file, but takes longer over palettes,
-    which are all the same here, than over pixels.
-    """
-    height, width = pages.shape[1:]
-    # 0xF7: a palette of 256 colours of 8 bits for the whole file
-    yield b"GIF89a" + struct.pack("<HHBBB", width * scale, height * scale, 0xF7, 0, 0)
-    yield palette.ljust(768, b"\0")
-    if loop != 1:  # absent means once; N means N repeats after the first time; 0 is for ever
-        yield b"!\xff\x0bNETSCAPE2.0\x03\x01" + struct.pack("<H", max(loop - 1, 0)) + b"\0"
-    shown = None
-    for first, last in _runs(pages, most=65_535 // ticks):
-        page = pages[first]
-        changed = page != shown if shown is not None else np.ones(page.shape, bool)
-        # only the rectangle that changed is stored; a frame that only lasts on stores one pixel
-        rows, columns = (np.flatnonzero(changed.any(axis)) for axis in (1, 0))
-        top, bottom = (rows[0], rows[-1] + 1) if len(rows) else (0, 1)
-        left, right = (columns[0], columns[-1] + 1) if len(columns) else (0, 1)
-        image = Image.fromarray(page[top:bottom, left:right])
-        if scale > 1:
-            size = (image.width * scale, image.height * scale)
-            image = image.resize(size, Image.Resampling.NEAREST)
-        corner = (int(left) * scale, int(top) * scale)
-        yield from getdata(image, corner, duration=(last - first) * ticks * 10)
-        shown = page
-    yield b";"
-
-
-def _runs(pages: np.ndarray, most: int) -> Iterator[tuple[int, int]]:
-    """Yield ``(first, last + 1)`` of each run of equal pages, cut where it is longer than most."""
-    first = 0
-    for k in range(1, len(pages) + 1):
-        if k == len(pages) or k - first == most or not np.array_equal(pages[k], pages[first]):
-            yield first, k
-            first = k
-
-
-def _quantize(frames: np.ndarray) -> tuple[np.ndarray, bytes]:
+def _quantize(frames: np.ndarray) -> tuple[list[Image.Image], bytes]:
     """Paint RGB frames ``[n, h, w, 3]`` with one palette chosen from pixels of all of them."""
     pixels = frames.reshape(-1, 3)
     # a part of the pixels chooses a palette as well as all of them, sooner
@@ -175,7 +145,7 @@ def _quantize(frames: np.ndarray) -> tuple[np.ndarray, bytes]:
     chosen = chooser.quantize(256, method=Image.Quantize.MAXCOVERAGE)
     palette = bytes(chosen.getpalette("RGB"))
     pages = [
-        np.asarray(Image.fromarray(frame).quantize(palette=chosen, dither=Image.Dither.NONE))
+        Image.fromarray(frame).quantize(palette=chosen, dither=Image.Dither.NONE)
         for frame in frames
     ]
-    return np.stack(pages), palette
+    return pages, palette
