@@ -1,0 +1,94 @@
+"""Ours beside a peer: both measured in one run, in turns, and compared as a ratio.
+
+A benchmark is a module ``bench_NAME.py`` with a function ``rows()`` that returns what :func:`row`
+makes. ``python -m benchmarks`` runs them and prints one table.
+"""
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+
+from tqdm import tqdm
+
+
+def race(
+    contestants: dict[str, Callable[[], object]], runs: int = 5, calls: int = 1
+) -> dict[str, float]:
+    """Time several functions in turns, so that whatever slows the machine slows all of them.
+
+    Each is called once untimed first: files come into the cache, graphs are traced.
+
+    Parameters
+    ----------
+    contestants : dict
+        What to call, by name. Results are thrown away.
+    runs : int
+        Times that each is timed; who goes first changes from round to round.
+    calls : int
+        Calls in one timing, more than one for what takes less than a millisecond.
+
+    Returns
+    -------
+    dict
+        Median seconds of a call of each, by name.
+    """
+    names = list(contestants)
+    seconds = {name: [] for name in names}
+    for call in contestants.values():
+        call()
+    gc.collect()
+    gc.freeze()  # what TensorFlow's import left need not be looked through again and again
+    try:
+        for turn in tqdm(range(runs), desc=names[0], leave=False):
+            first = turn % len(names)
+            for name in names[first:] + names[:first]:
+                gc.collect()
+                call = contestants[name]
+                start = time.perf_counter()
+                for _ in range(calls):
+                    call()
+                seconds[name].append((time.perf_counter() - start) / calls)
+    finally:
+        gc.unfreeze()
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def row(
+    what: str,
+    ours: float,
+    peer_name: str,
+    peer: float,
+    bound: float | None = None,
+    unit: str = "s",
+) -> dict:
+    """Make a row of the table.
+
+    Parameters
+    ----------
+    what : str
+        What ours does.
+    ours, peer : float
+        What was measured; less is better.
+    peer_name : str
+        What ours is compared with.
+    bound : float, optional
+        Largest ratio ``ours / peer`` that we accept: 1.2 means a fifth slower at most, 0.05 at
+        least 20 times faster.
+    unit : str
+        Unit of both numbers.
+
+    Returns
+    -------
+    dict
+        The arguments and ``"ratio"``, which is ``ours / peer``.
+    """
+    return {
+        "what": what,
+        "ours": ours,
+        "peer_name": peer_name,
+        "peer": peer,
+        "ratio": ours / peer,
+        "bound": bound,
+        "unit": unit,
+    }
