@@ -546,8 +546,7 @@ def fetch(dataset: str, name: str, folder: Path) -> Path:
     finally:
         lock.release()
     raise DataFileError(
-        f"{path} is missing and could not be fetched ({'; '.join(failures)}). "
-        f"{_mend(path, dataset)}"
+        f"{path} is missing and could not be fetched ({'; '.join(failures)}). {mend(path, dataset)}"
     )
 
 
@@ -577,14 +576,6 @@ def _resume(url: str, output_file: str, pup) -> None:
     shutil.move(part, output_file)
 
 
-def _mend(path: Path, dataset: str) -> str:
-    if path.parent == ROOT / f"{dataset}_data" and (ROOT / ".git").exists():
-        return (
-            f"Mend it with: git -C {shlex.quote(str(ROOT))} checkout -- {dataset}_data/{path.name}"
-        )
-    return "With a network, mend it with: python -m libs.datasets"
-
-
 def _read_published(files: dict[str, Path], dataset: str, name: str, out: np.ndarray) -> None:
     """Read a published file into ``out``, or say what is wrong with it."""
     path = files[name]
@@ -595,7 +586,7 @@ def _read_published(files: dict[str, Path], dataset: str, name: str, out: np.nda
             raise ValueError("is not the published file: its SHA-256 differs")
         read_idx(data, out)
     except ValueError as error:
-        raise DataFileError(f"{path} {error}. {_mend(path, dataset)}") from None
+        raise DataFileError(f"{path} {error}. {mend(path, dataset)}") from None
 
 
 def read_idx(data: bytes, out: np.ndarray) -> None:
@@ -662,27 +653,62 @@ def _check_header(head: bytes, rank: int, out: np.ndarray) -> None:
         raise ValueError(f"holds an array of shape {shape}, not {len(out):,} samples")
 
 
+def damages(dataset: str) -> dict[Path, str]:
+    """Look through the four files of a data set, each compared with its SHA-256.
+
+    Parameters
+    ----------
+    dataset : {"MNIST", "FashionMNIST"}
+        Which set.
+
+    Returns
+    -------
+    dict
+        Each file that is not as published, and what is wrong with it: ``"missing"``,
+        ``"damaged"`` or ``"unreadable"``. Empty if all is well.
+    """
+    wrong = {}
+    for name, digest in _FILES[dataset].items():
+        paths = [folder / name for folder in _folders(dataset)]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            wrong[paths[-1]] = "missing"
+            continue
+        try:
+            if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+                wrong[path] = "damaged"
+        except OSError:
+            wrong[path] = "unreadable"
+    return wrong
+
+
+def mend(path: Path, dataset: str) -> str:
+    """Say which one command brings a missing or damaged data file back."""
+    if path.parent == ROOT / f"{dataset}_data" and (ROOT / ".git").exists():
+        return (
+            f"Mend it with: git -C {shlex.quote(str(ROOT))} checkout -- {dataset}_data/{path.name}"
+        )
+    return "With a network, mend it with: python -m libs.datasets"
+
+
 def main() -> int:
     """Check every data file; fetch anew what is missing or damaged. Return the exit status."""
     status = 0
-    for dataset, names in _FILES.items():
-        for name, digest in names.items():
-            path = next((f / name for f in _folders(dataset) if (f / name).is_file()), None)
-            if path and hashlib.sha256(path.read_bytes()).hexdigest() == digest:
-                print(f"ok       {dataset}_data/{name}")
-                continue
-            folder = path.parent if path else _folders(dataset)[-1]
-            aside = folder / f"{name}.damaged"
+    for dataset in _FILES:
+        wrong = damages(dataset)
+        print(f"{dataset}: {4 - len(wrong)} of 4 files are right")
+        for path, what in wrong.items():
+            aside = path.with_name(f"{path.name}.damaged")
             try:
-                if path:
+                if path.exists():
                     path.replace(aside)  # kept until the right one is there
-                fetch(dataset, name, folder)
+                fetch(dataset, path.name, path.parent)
                 aside.unlink(missing_ok=True)
-                print(f"fetched  {dataset}_data/{name}")
+                print(f"{path} was {what}: fetched")
             except OSError as error:
-                if path and aside.exists():
+                if aside.exists():
                     aside.replace(path)
-                print(f"FAILED   {error}")
+                print(f"{path} is {what}: {error}")
                 status = 1
     return status
 

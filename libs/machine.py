@@ -1,6 +1,5 @@
 """What this machine has for the course, and what to do about what it lacks."""
 
-import hashlib
 import html
 import os
 import platform
@@ -14,7 +13,7 @@ import psutil
 import tensorflow as tf
 from IPython import get_ipython
 
-from libs.datasets import _FILES, ROOT, _folders, _mend
+from libs.datasets import ROOT, damages, mend
 
 #: The versions that the course is tested with: Python's oldest and newest, the oldest others.
 _PYTHON, _TENSORFLOW, _KERAS = ((3, 11), (3, 13)), (2, 21), (3, 15)
@@ -119,7 +118,8 @@ def report() -> Report:
             _gpu(),
             _memory(),
             _disk(),
-            *(_data(dataset) for dataset in _FILES),
+            _data("MNIST"),
+            _data("FashionMNIST"),
         ]
     )
 
@@ -242,20 +242,8 @@ def _disk() -> Line:
 
 
 def _data(dataset: str) -> Line:
-    wrong, advice = [], ""
-    for name, digest in _FILES[dataset].items():
-        paths = [folder / name for folder in _folders(dataset)]
-        path = next((path for path in paths if path.is_file()), None)
-        try:
-            if path is None:
-                wrong.append(f"{name} is missing")
-            elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                wrong.append(f"{name} is damaged")
-            else:
-                continue
-        except OSError as error:
-            wrong.append(f"{name} can't be read ({error.strerror})")
-        advice = advice or _mend(path or paths[0], dataset)
+    wrong = damages(dataset)
     if wrong:
-        return Line("problem", f"{dataset} data", "; ".join(wrong), advice)
-    return Line("ok", f"{dataset} data", f"{len(_FILES[dataset])} files, SHA-256 right")
+        found = "; ".join(f"{path.name} is {what}" for path, what in wrong.items())
+        return Line("problem", f"{dataset} data", found, mend(next(iter(wrong)), dataset))
+    return Line("ok", f"{dataset} data", "4 files, SHA-256 right")
