@@ -112,7 +112,8 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
         problem = _difference(got, expected, call, tolerance)
         if problem is not None:
             return problem if isinstance(problem, Verdict) else Verdict("wrong", problem)
-    return Verdict("right", f"{what} is right in all {len(cases)} cases.")
+    times = "the one case" if len(cases) == 1 else f"all {len(cases)} cases"
+    return Verdict("right", f"{what} is right in {times}.")
 
 
 _EMPTY = Verdict("empty", "Not filled in yet: replace the dots, run that cell, then this one.")
@@ -178,6 +179,8 @@ def _pattern(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray, atol: flo
 
 
 def _short(value) -> str:
+    if callable(value):
+        return getattr(value, "__name__", "a function")
     shape = getattr(value, "shape", None)
     if shape is not None and np.ndim(value) > 0 and np.size(value) > 4:
         return f"<array {list(shape)}>"

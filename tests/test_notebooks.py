@@ -29,9 +29,10 @@ def tags(cell):
 
 
 def texts(output):
-    """Return every text of an output but embedded pictures."""
+    """Return every text of an output but embedded pictures and the quiz's program."""
+    data = output.get("data", {})
     parts = [output.get("text", "")]
-    parts += [str(value) for mime, value in output.get("data", {}).items() if "image/" not in mime]
+    parts += [str(data[mime]) for mime in data if not re.search("image/|javascript", mime)]
     return re.sub(r"data:image/\w+;base64,[\w+/=]+", "", "\n".join(parts))
 
 
@@ -197,7 +198,7 @@ def test_every_answer_of_its_quiz_has_feedback(path):
         assert question["question"].strip()
         answers = question["answers"]
         assert all(answer.get("feedback", "").strip() for answer in answers), question
-        right = [answer for answer in answers if answer["correct"]]
+        right = [answer for answer in answers if answer.get("correct")]
         assert right, question
         if question["type"] == "multiple_choice":
             assert len(right) == 1
