@@ -322,12 +322,17 @@ def test_buttons_and_keys(pad):
     assert pad.probabilities is None
 
 
-def test_the_keyboard_gets_out_of_the_canvas(pad, monkeypatch):
-    focused = []
-    monkeypatch.setattr(type(pad._clear), "focus", lambda self: focused.append(self))
-    content = {"key": "Tab", "shift_key": False, "ctrl_key": False, "meta_key": False}
+@pytest.mark.parametrize(
+    ("key", "shift", "moved"),
+    [("Tab", False, "focus clear"), ("Tab", True, "blur canvas"), ("Escape", False, "blur canvas")],
+)
+def test_the_keyboard_gets_out_of_the_canvas(pad, monkeypatch, key, shift, moved):
+    moves = []
+    monkeypatch.setattr(type(pad._clear), "focus", lambda self: moves.append("focus clear"))
+    monkeypatch.setattr(type(pad._canvas), "blur", lambda self: moves.append("blur canvas"))
+    content = {"key": key, "shift_key": shift, "ctrl_key": False, "meta_key": False}
     pad._canvas._handle_frontend_event(None, {"event": "key_down", **content}, [])
-    assert focused == [pad._clear]
+    assert moves == [moved]
 
 
 # --- what is shown --------------------------------------------------------------------------------
