@@ -16,6 +16,7 @@ import pytest
 
 from libs.datasets import ROOT
 from libs.notebook import OUT
+from libs.widgets import RECORDED
 
 pytestmark = pytest.mark.browser
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))
@@ -174,3 +175,30 @@ def test_a_lesson_is_readable_before_it_is_run(page, lab):
         """() => [...document.querySelectorAll('.jp-OutputArea-output img')]
             .every(image => image.naturalWidth > 20 && image.alt)"""
     )
+
+
+def test_the_pad_reads_digits_drawn_with_the_mouse(page, lab):
+    """Ten digits, stroke by stroke as a hand would, each followed by the Clear button."""
+    open_lesson(page, lab, LESSONS[0])
+    run_all(page)
+    pad = page.locator(".digit-pad").first
+    canvas = pad.locator(".digit-pad-canvas canvas, canvas.digit-pad-canvas").first
+    canvas.scroll_into_view_if_needed()
+    right = 0
+    for digit, strokes in RECORDED.items():
+        pad.locator(".digit-pad-clear").click()
+        pad.locator(".digit-pad-says").get_by_text("Nothing is drawn yet").wait_for()
+        box = canvas.bounding_box()
+        for stroke in strokes:
+            points = [
+                (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke
+            ]
+            page.mouse.move(*points[0])
+            page.mouse.down()
+            for point in points[1:]:
+                page.mouse.move(*point)
+            page.mouse.up()
+        page.wait_for_timeout(1000)  # the last points arrive, and the bars settle
+        right += pad.locator(".digit-pad-top").get_attribute("data-digit") == str(digit)
+    photograph(page, "digit-pad")
+    assert right >= 9
