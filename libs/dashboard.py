@@ -139,7 +139,7 @@ class Dashboard:
         began = perf_counter()
         self._measure()
         self._measuring = _Chore(_MEASURING, cost=perf_counter() - began)
-        # a guess, for a common laptop; the first drawing will tell
+        # a guess for a common laptop; the first drawing, which builds the axes, tells too much
         self._drawing = _Chore(_BUDGET - _MEASURING - _READING, cost=0.06)
 
     def __enter__(self) -> "Dashboard":

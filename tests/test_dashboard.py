@@ -88,6 +88,13 @@ def test_validation_agrees_with_keras(labels, from_logits):
     assert b.history["valid_accuracy"][0] == np.mean(scores.argmax(axis=1) == LABELS)
 
 
+def test_a_mistake_made_with_certainty_costs_what_it_costs_in_keras():
+    wrong = np.eye(3)[(LABELS + 1) % 3]
+    history = board(predict=lambda images: wrong).history
+    assert history["valid_loss"][0] == pytest.approx(-np.log(1e-7))
+    assert history["valid_accuracy"][0] == 0
+
+
 def test_a_thousand_held_out_images_are_spread_over_all_of_them():
     seen = []
 
@@ -145,7 +152,7 @@ def test_mistakes_come_first_and_on_red(said):
     dtype=st.sampled_from([np.uint8, np.float32, np.float64]),
     scale=st.sampled_from([1, 255, -3]),
 )
-@settings(max_examples=1500)
+@settings(max_examples=40)
 def test_images_of_any_size_fit_their_panels(shape, n, names, dtype, scale):
     images = (np.linspace(0, 1, n * np.prod(shape)).reshape(n, *shape) * abs(scale)).astype(dtype)
     images = images if scale > 0 or dtype == np.uint8 else -images
@@ -176,16 +183,22 @@ def test_a_picture_is_a_png_with_alternative_text():
     assert repr(b.picture).startswith("Figure: Training dashboard")
 
 
-def test_the_kept_bitmap_leaves_nothing_of_the_frame_before():
+def test_the_kept_bitmap_leaves_nothing_of_the_frame_before(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(dashboard, "perf_counter", clock)
+
+    def slow(images):  # so that nothing is due by itself
+        clock.now += 1.0
+        return PROBABILITIES
+
     def drawn(*parts):
-        b = board(total=1000)
+        b = board(predict=slow, total=1000)
         steps = itertools.count(1)
         for part in parts:
             for _ in range(part):
                 step = next(steps)
                 b.update(step, loss=np.sin(step), accuracy=0.5, batch=IMAGES * (step % 2))
             b._measure()
-            b._started = dashboard.perf_counter()
             b._draw()
         return pixels(b.picture)
 
@@ -266,7 +279,7 @@ class Page:
     jitter=st.lists(st.floats(0.5, 3), min_size=1, max_size=7),
     pause=st.floats(0, 100),
 )
-@settings(max_examples=1500)
+@settings(max_examples=40)
 def test_the_dashboard_keeps_its_budget(step_time, measuring, drawing, jitter, pause):
     clock, spent = Clock(), []
     factors = itertools.cycle(jitter)
@@ -309,8 +322,8 @@ def test_the_dashboard_keeps_its_budget(step_time, measuring, drawing, jitter, p
     worst = max(jitter) * (measuring + drawing)
     if training - pause > 200 * worst + 5:  # the first drawing is expected to take 0.06 s
         assert redraws >= 3
-    # a long pause earns no burst of redraws
-    gaps = np.diff(page.times[:redraws])
+    # a long pause earns no burst of redraws (the second comes by what the first should have cost)
+    gaps = np.diff(page.times[1:redraws])
     assert (gaps >= 10 * drawing * min(jitter)).all()
 
 
