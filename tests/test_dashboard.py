@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from PIL import Image
 
-from libs import dashboard
+from libs import dashboard, dashboard_view
 from libs.dashboard import Dashboard, DashboardCallback
 from libs.datasets import ROOT, Dataset
 
@@ -133,7 +133,7 @@ def mistakes_first(b, labels, said):
         for y in range(0, gallery.shape[0] - step_y + 2, step_y)
         for x in range(0, columns * step_x, step_x)
     ]
-    return [bool((tile[0, 0] == dashboard._RED_TINT).all()) for tile in tiles[: len(labels)]]
+    return [bool((tile[0, 0] == dashboard_view._RED_TINT).all()) for tile in tiles[: len(labels)]]
 
 
 @given(said=hnp.arrays(np.int64, 40, elements=st.integers(0, 2)))
@@ -157,12 +157,12 @@ def test_images_of_any_size_fit_their_panels(shape, n, names, dtype, scale):
     images = (np.linspace(0, 1, n * np.prod(shape)).reshape(n, *shape) * abs(scale)).astype(dtype)
     images = images if scale > 0 or dtype == np.uint8 else -images
     uniform = np.full((n, len(names)), 1 / len(names))
-    held_out = dashboard._HeldOut(
+    held_out = dashboard_view.HeldOut(
         (images, np.zeros(n, int)), lambda x: uniform, shape, names, False
     )
     held_out.measure()
     gallery = held_out.gallery(350, 262)
-    batch = dashboard._fitted(held_out.batch_pixels(images), 350, 262)
+    batch = dashboard_view._fitted(held_out.batch_pixels(images), 350, 262)
     for picture in (gallery, batch):
         assert picture.dtype == np.uint8
         assert picture.shape[2] == 3
@@ -301,7 +301,7 @@ def test_the_dashboard_keeps_its_budget(step_time, measuring, drawing, jitter, p
         patch.setattr(dashboard, "perf_counter", clock)
         patch.setattr(dashboard, "_live", lambda: True)
         patch.setattr(dashboard, "display", lambda picture, display_id: page)
-        patch.setattr(dashboard._View, "draw", draw)
+        patch.setattr(dashboard_view.View, "draw", draw)
         b = board(predict=predict)
         opening = sum(spent)
         b.update(1)
@@ -586,12 +586,12 @@ with Dashboard(valid, predict, title="a loop") as board:
 COUNT = """
 import libs.dashboard
 updates = 0
-class Counting(libs.dashboard._Drawing):
+class Counting(libs.dashboard.Drawing):
     def _repr_html_(self):
         global updates
         updates += 1
         return super()._repr_html_()
-libs.dashboard._Drawing = Counting
+libs.dashboard.Drawing = Counting
 libs.dashboard._BUDGET = 0.9  # not to wait
 """
 
