@@ -202,7 +202,8 @@ class Dashboard:
         """Start the clock, make room for the picture, look at the parameters."""
         self._started = now
         if _live():
-            blank = Drawing(np.full((1, 1, 3), 255, np.uint8), self._view.alt)
+            # as wide and high as the picture, at a quarter of its size: a page scales by shape
+            blank = Drawing(np.full((171, 250, 3), 255, np.uint8), self._view.alt)
             self._handle = display(blank, display_id=True)
         self._look_at_parameters()
         self._measuring.wait(now)

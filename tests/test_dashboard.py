@@ -272,6 +272,20 @@ class Page:
         self.times.append(self.clock.now)
 
 
+def test_the_page_keeps_room_of_the_pictures_shape(monkeypatch):
+    shown = []
+    page = SimpleNamespace(update=shown.append)
+    monkeypatch.setattr(dashboard, "_live", lambda: True)
+    monkeypatch.setattr(dashboard, "display", lambda blank, display_id: shown.append(blank) or page)
+    with board() as b:
+        b.update(1, loss=1.0)
+    blank, picture = shown[0], shown[-1]
+    assert picture is b.picture
+    assert blank.alt == picture.alt
+    (h, w, _), (height, width, _) = pixels(blank).shape, pixels(picture).shape
+    assert h / w == height / width
+
+
 @given(
     step_time=st.floats(1e-4, 3),
     measuring=st.floats(1e-4, 1),
