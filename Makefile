@@ -5,6 +5,8 @@ BIN := .venv/Scripts
 else
 BIN := .venv/bin
 endif
+# JupyterLab asks the superuser, in a container say, to mean it
+AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 export TF_CPP_MIN_LOG_LEVEL := 3
 export JUPYTER_PREFER_ENV_PATH := 1
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
@@ -16,7 +18,7 @@ help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
 
 lab: env  ## open the course in JupyterLab
-	$(BIN)/python -m jupyterlab notebooks/00-start-here.ipynb
+	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks/00-start-here.ipynb
 
 test: env  ## run every test and every notebook
 	$(BIN)/python -m pytest --nbval tests notebooks

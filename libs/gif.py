@@ -58,7 +58,8 @@ def build_gif(
         Frames, shape ``[n, height, width]``, ``[n, height, width, 1]`` (gray) or
         ``[n, height, width, 3]`` (RGB); float in ``[0, 1]`` or uint8.
     interval : float
-        Seconds each frame is shown, 0.02 to 600, rounded to hundredths (all a GIF can hold).
+        Seconds each frame is shown, 0.02 to 600, rounded to hundredths (all a GIF can hold);
+        at most 655 for all frames together.
     saveto : path
         File to write; its folder is made if it is missing.
     cmap : str, optional
@@ -98,6 +99,11 @@ def build_gif(
         raise ValueError(
             f"interval must be 0.02 to 600 seconds (browsers play faster GIFs slower), "
             f"got {interval!r}."
+        )
+    if len(frames) * interval > 655:
+        raise ValueError(
+            f"{len(frames)} frames of {interval} seconds last longer than 655 seconds, the most "
+            f"that a GIF can show one picture if they are equal. Make interval smaller."
         )
     if scale < 1 or int(scale) != scale:
         raise ValueError(f"scale must be a whole number of at least 1, got {scale!r}.")

@@ -125,6 +125,12 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
         (np.full((2, 3, 3), np.nan), {}, ValueError, r"imgs must lie in \[0, 1\], got nan"),
         (np.zeros((2, 3, 3), int), {}, TypeError, r"float in \[0, 1\] or uint8, got int64"),
         (np.zeros((2, 3, 3)), {"interval": 0}, ValueError, r"interval must be 0\.02 to 600"),
+        (
+            np.zeros((4, 3, 3)),
+            {"interval": 300},
+            ValueError,
+            r"4 frames of 300 seconds last longer",
+        ),
         (np.zeros((2, 3, 3)), {"scale": 0}, ValueError, r"scale .* got 0"),
         (np.zeros((2, 3, 3)), {"loop": -1}, ValueError, r"loop .* got -1"),
         (np.zeros((2, 3, 3, 3)), {"cmap": "gray"}, ValueError, r"cmap colours gray images"),
