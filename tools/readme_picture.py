@@ -70,7 +70,7 @@ def weight_images(W: np.ndarray, scale: float) -> np.ndarray:
 
 
 def digit_images(images: np.ndarray, wrong: np.ndarray) -> np.ndarray:
-    """Draw digits ``[n, 784]``, white on black, those that are wrong on orange in a frame."""
+    """Draw digits ``[n, 784]``, white on black, those that are wrong on orange."""
     gray = np.round(images.reshape(-1, 28, 28, 1) * 8) / 8
     ground = np.where(wrong[:, None, None, None], np.array(MISTAKE) / 255, 0.0)
     cells = (ground + (1 - ground) * gray).astype(np.float32)
