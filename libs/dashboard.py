@@ -20,8 +20,8 @@ from IPython.display import display
 from libs.dashboard_view import KINDS, LEVELS, SHOWN, Drawing, HeldOut, View
 
 # Shares of the training time: measuring (held-out predictions, spread of the parameters),
-# reading Keras' metrics, and all together, the last picture included.
-_MEASURING, _READING, _BUDGET = 0.02, 0.01, 0.07
+# reading Keras' metrics, and all together, from the constructor to the last picture.
+_MEASURING, _READING, _BUDGET = 0.012, 0.004, 0.07
 # Recorded points beyond these are thinned out.
 _POINTS, _MEASURES = 3000, 1000
 # Parameters whose spread is taken, at most.
@@ -32,9 +32,9 @@ class Dashboard:
     """Watch a training loop: accuracy, loss, parameters, the batch, and mistakes.
 
     In a notebook the picture is redrawn in place while the loop runs. Elsewhere only the last
-    one is shown, and a plain script shows none. All of it together takes about 7 % of the
-    training time, so a slower model is redrawn less often; a training of under two seconds or so
-    shows the last picture only.
+    one is shown, and a plain script shows none. All of it together, from the
+    constructor to the last picture, takes about 7 % of the training time, so a slower model is
+    redrawn less often, and a training of a few seconds shows the last picture only.
 
     Parameters
     ----------
@@ -93,6 +93,7 @@ class Dashboard:
         title: str = "",
         from_logits: bool = False,
     ) -> None:
+        opened = perf_counter()
         if total is not None and (total := _whole(total, "total")) < 1:
             raise ValueError(f"total must be at least 1, the last step, got {total}.")
         self.picture = None
@@ -107,13 +108,13 @@ class Dashboard:
         self._parameters = None
         self._handle = None
         self._finished = False
-        self._spent = 0.0
         self._due = -math.inf
         began = perf_counter()
         self._measure()
         self._measuring = _Chore(_MEASURING, cost=perf_counter() - began, ramp=4)
-        # a guess for a common laptop; the first drawing, which builds the axes, tells too much
-        self._drawing = _Chore(_BUDGET - _MEASURING - _READING, cost=0.06)
+        # a guess: the first drawing takes longer, because it builds the axes, later ones less
+        self._drawing = _Chore(_BUDGET - _MEASURING - _READING, cost=0.1)
+        self._spent = perf_counter() - opened
 
     def __enter__(self) -> "Dashboard":
         return self

@@ -316,10 +316,10 @@ def test_the_dashboard_keeps_its_budget(step_time, measuring, drawing, jitter, p
         patch.setattr(dashboard, "_live", lambda: True)
         patch.setattr(dashboard, "display", lambda picture, display_id: page)
         patch.setattr(dashboard_view.View, "draw", draw)
+        opened = clock.now
         b = board(predict=predict)
-        opening = sum(spent)
         b.update(1)
-        began, training = clock.now, 0.0
+        training = 0.0
         steps = 600
         for step in range(2, steps):
             duration = pause if step == steps // 2 else step_time
@@ -328,13 +328,14 @@ def test_the_dashboard_keeps_its_budget(step_time, measuring, drawing, jitter, p
             b.update(step)
         redraws = len(page.times)
         b.finish()
-    assert clock.now - began == pytest.approx(training + sum(spent) - opening)
-    # one measurement and one redraw may turn out slower than the ones before
-    slower = max(jitter) * (3 * measuring + 3 * drawing)
-    assert sum(spent) - opening <= 0.07 * (clock.now - began) + slower
+    assert clock.now - opened == pytest.approx(training + sum(spent))
+    # the constructor and the end cost what they cost, and any one time may turn out slower than
+    # the ones before; everything else is a share of the time
+    once = max(jitter) * (5 * measuring + 3 * drawing)
+    assert sum(spent) <= 0.07 * (clock.now - opened) + once
     # and the budget is used: where there is time, there are pictures
     worst = max(jitter) * (measuring + drawing)
-    if training - pause > 200 * worst + 5:  # the first drawing is expected to take 0.06 s
+    if training - pause > 200 * worst + 10:  # the first drawing is expected to take 0.1 s
         assert redraws >= 3
     # a long pause earns no burst of redraws (the second comes by what the first should have cost)
     gaps = np.diff(page.times[1:redraws])
