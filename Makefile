@@ -15,7 +15,7 @@ LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy f
 .PHONY: help lab test notebooks lint browser bench lock gpu env dev
 
 help:  ## list the commands
-	@grep -hE '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/' | expand -t 12
+	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
 
 lab: env  ## open the course in JupyterLab
 	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks/00-start-here.ipynb

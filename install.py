@@ -29,7 +29,10 @@ def check_machine() -> None:
             f"Name another one: make lab PYTHON=python3.12"
         )
     if sys.platform == "darwin" and platform.machine() == "x86_64":
-        stop("TensorFlow 2.21 has no build for Intel Macs. Use the Colab or Binder link in README.")
+        stop(
+            "TensorFlow 2.21 has no build for Intel Macs, and this Python is an Intel one. "
+            "On Apple silicon get a native one; else use the Colab or Binder link in the README."
+        )
     if sys.maxsize < 2**32:
         stop("a 64-bit Python is needed, this is a 32-bit one.")
     if not os.access(ROOT, os.W_OK):
@@ -135,15 +138,19 @@ def main() -> None:
     arguments = parser.parse_args()
     check_machine()
     make_venv()
-    if install("course", "requirements.txt"):
+    changed = install("course", "requirements.txt")
+    if changed:
         finish()
     if arguments.dev:
         install("dev", "requirements/dev.txt")
-    if arguments.gpu:
+    stamp = VENV / ".gpu.sha256"
+    if arguments.gpu or stamp.exists():
         if sys.platform != "linux":
             stop("TensorFlow has CUDA builds for Linux only; on Windows use WSL 2.")
-        # the two share their files: the one without CUDA must go first
-        pip("uninstall", "--quiet", "--yes", "tensorflow-cpu")
+        if changed or not stamp.exists():
+            # with and without CUDA share their files: neither may lie over the other
+            stamp.unlink(missing_ok=True)
+            pip("uninstall", "--quiet", "--yes", "tensorflow-cpu", "tensorflow")
         install("gpu", "requirements/gpu.txt")
 
 

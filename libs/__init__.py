@@ -42,6 +42,8 @@ def _without_notices():
 
 # Level 3 hides the C++ runtime's own log; real errors arrive as Python exceptions all the same.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Several notebooks may share one GPU: none takes all of its memory at once.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 if "tensorflow" not in sys.modules:
     with _without_notices():
         import tensorflow  # noqa: F401

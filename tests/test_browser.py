@@ -134,6 +134,7 @@ def photograph(page, name):
     PICTURES.mkdir(parents=True, exist_ok=True)
     height = page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
     page.set_viewport_size({"width": 1200, "height": min(height + 200, 16_000)})
+    page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
     page.wait_for_timeout(1000)  # the page lays itself out anew
     page.screenshot(path=PICTURES / f"{name}.png")
 

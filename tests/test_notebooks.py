@@ -205,6 +205,14 @@ def test_every_answer_of_its_quiz_has_feedback(path):
             assert len(answers) >= 3
 
 
+@each_notebook
+def test_no_compared_cell_hides_its_output_with_a_semicolon(path):
+    """Nbval runs cells without their history, and then IPython does not see the semicolon."""
+    for cell in cells(path):
+        hides = cell.source.rstrip().endswith(";")
+        assert not hides or "nbval-ignore-output" in tags(cell), cell.source
+
+
 def exercises(path):
     """Yield (exercise, check, solution) of a notebook."""
     listed = nbformat.read(path, as_version=4).cells
