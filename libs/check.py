@@ -170,7 +170,14 @@ def _pattern(got: np.ndarray, expected: np.ndarray, wrong: np.ndarray, atol: flo
         if close(got - offset, expected):
             return f"is {abs(offset):.4g} too {'large' if offset > 0 else 'small'}, everywhere."
     if got.ndim == 0:
-        return f"is {got:.6g}, expected {expected:.6g}."
+        ratio = float(got / expected) if expected else 0.0
+        times = round(max(abs(ratio), 1 / abs(ratio))) if ratio else 0
+        text = f"is {got:.6g}, expected {expected:.6g}"
+        if times >= 2 and close(got, expected * times):
+            return f"{text}: {times} times as much."
+        if times >= 2 and close(got * times, expected):
+            return f"{text}: one part in {times}."
+        return f"{text}."
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     return (
         f"differs in {wrong.sum():,} of {wrong.size:,} places; the first is at index "
@@ -184,7 +191,7 @@ def _short(value) -> str:
     shape = getattr(value, "shape", None)
     if shape is not None and np.ndim(value) > 0 and np.size(value) > 4:
         return f"<array {list(shape)}>"
-    text = np.array2string(np.asarray(value), separator=", ") if shape is not None else repr(value)
+    text = repr(np.asarray(value).tolist()) if shape is not None else repr(value)
     return text if len(text) <= 40 else text[:37] + "…"
 
 

@@ -21,7 +21,7 @@ from libs.dashboard_view import KINDS, LEVELS, SHOWN, Drawing, HeldOut, View
 
 # Shares of the training time: measuring (held-out predictions, spread of the parameters),
 # reading Keras' metrics, and all together, from the constructor to the last picture.
-_MEASURING, _READING, _BUDGET = 0.012, 0.004, 0.07
+_MEASURING, _READING, _BUDGET = 0.012, 0.004, 0.06
 # Recorded points beyond these are thinned out.
 _POINTS, _MEASURES = 3000, 1000
 # Parameters whose spread is taken, at most.
@@ -33,7 +33,7 @@ class Dashboard:
 
     In a notebook the picture is redrawn in place while the loop runs. Elsewhere only the last
     one is shown, and a plain script shows none. All of it together, from the
-    constructor to the last picture, takes about 7 % of the training time, so a slower model is
+    constructor to the last picture, takes about 6 % of the training time, so a slower model is
     redrawn less often, and a training of a few seconds shows the last picture only.
 
     Parameters

@@ -58,7 +58,10 @@ S = np.array([[1.0, 2], [3, 4]])
             M,
             r"1 of 6 places; .* index \[1, 1\]: 9, expected 4",
         ),
-        (2.5, 3, r"is 2\.5, expected 3"),
+        (2.5, 3, r"is 2\.5, expected 3\.$"),
+        (9.2, 2.3, r"is 9\.2, expected 2\.3: 4 times as much"),
+        (0.5, 2.0, r"is 0\.5, expected 2: one part in 4"),
+        (0.0, 2.0, r"is 0, expected 2\.$"),
         ("four", 4, r"is 'four', expected numbers"),
         ("relu", "tanh", r"is 'relu', expected 'tanh'"),
         (False, True, r"is False, expected True"),
@@ -73,10 +76,10 @@ def test_the_message_says_what_is_wrong(got, expected, says):
 
 
 def test_a_function_is_called_with_each_case():
-    cases = [((1, 2), 3), ((4, 5), 9)]
+    cases = [((1, 2), 3), ((4, 6), 10)]
     assert check_function(lambda a, b: a + b, cases, what="add").state == "right"
     verdict = check_function(lambda a, b: 3, cases, what="add")
-    assert verdict.message == "add(4, 5) is 3, expected 9."
+    assert verdict.message == "add(4, 6) is 3, expected 10."
     verdict = check_function(lambda a: a, cases, what="add")
     assert "add(1, 2) raises TypeError" in verdict.message
 
