@@ -1,4 +1,4 @@
-"""Small tools that several lessons use: image montages and the course's linear layer."""
+"""Small tools that several lessons use: montages, a linear layer, noise, the latent plane."""
 
 import math
 import os
@@ -6,7 +6,11 @@ import os
 import imageio.v3 as iio
 import keras
 import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from scipy.special import ndtri
 
+from libs.datasets import SEED
 from libs.files import replacing
 
 
@@ -262,3 +266,193 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
         name=name,
     )
     return layer(x), layer.kernel
+
+
+def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
+    """Mask images: set a share of their pixels to 0, each by its own toss of a coin.
+
+    Parameters
+    ----------
+    images : array
+        Any shape, such as ``[n, 784]`` or ``[n, height, width, channels]``, in which every number
+        counts as a pixel.
+    noise : float
+        How likely a pixel is lost, 0 (none) to 1 (all).
+    seed : int
+        The same seed masks the same pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        A copy of the same shape and type.
+
+    Raises
+    ------
+    TypeError
+        If the images are not numbers.
+    ValueError
+        If ``noise`` is not 0 to 1.
+
+    References
+    ----------
+    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust
+    features with denoising autoencoders*, 2008.
+
+    Examples
+    --------
+    >>> corrupt(np.ones((1, 8), np.float32), noise=0.25)
+    array([[0., 1., 1., 1., 1., 1., 0., 1.]], dtype=float32)
+    """
+    images = np.array(images)
+    if images.dtype.kind not in "fiu":
+        raise TypeError(f"images must be float or integer, got {images.dtype}.")
+    if not 0 <= noise <= 1:
+        raise ValueError(f"noise must be 0 to 1, a share of the pixels, got {noise!r}.")
+    images[np.random.default_rng(seed).random(images.shape, np.float32) < noise] = 0
+    return images
+
+
+def check_codes(codes, name: str) -> np.ndarray:
+    """Check points of the latent plane.
+
+    Parameters
+    ----------
+    codes : array
+        Shape ``[n, 2]``.
+    name : str
+        What the caller's argument is called, for the error message.
+
+    Returns
+    -------
+    numpy.ndarray
+        The same codes, float, not copied where that can be helped.
+
+    Raises
+    ------
+    ValueError
+        If the shape is another, there is no code, or a number is not finite.
+    """
+    try:
+        codes = np.asarray(codes)
+        codes = codes if codes.dtype.kind == "f" else codes.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers [n, 2].") from None
+    if codes.ndim != 2 or codes.shape[1] != 2 or len(codes) == 0:
+        raise ValueError(
+            f"{name} must have shape [n, 2], one point of the plane a row, "
+            f"got {list(codes.shape)}. Of a longer code choose two columns: codes[:, [0, 1]]."
+        )
+    if not np.isfinite(codes).all():
+        bad = len(codes) - int(np.isfinite(codes).all(axis=1).sum())
+        raise ValueError(f"{name} must be finite; {bad} of {len(codes)} rows hold NaN or infinity.")
+    return codes
+
+
+def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
+    """Lay a square grid of codes over the latent plane.
+
+    The codes run as a montage does, row by row from the upper left, with y pointing up as in a
+    scatter plot: ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
+
+    Parameters
+    ----------
+    n : int
+        Codes in a row, and rows.
+    low, high : float or pair of floats, optional
+        If given, the grid is evenly spaced: it parts the rectangle from ``low`` to ``high`` (one
+        number for both axes, or x and y) into n × n cells and holds their centres. By default it
+        follows a standard Gaussian: each axis holds the quantiles ``(i + 0.5) / n``, close
+        together where codes are likely.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[n·n, 2]`` float32.
+
+    Raises
+    ------
+    ValueError
+        If ``n`` is not a positive whole number, or ``low`` and ``high`` span no rectangle.
+
+    References
+    ----------
+    D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014, appendix A.
+
+    Examples
+    --------
+    >>> latent_grid(2, low=0, high=1)
+    array([[0.25, 0.75],
+           [0.75, 0.75],
+           [0.25, 0.25],
+           [0.75, 0.25]], dtype=float32)
+    """
+    if isinstance(n, bool) or int(n) != n or n < 1:
+        raise ValueError(f"n must be a positive whole number, got {n!r}.")
+    shares = (np.arange(n) + 0.5) / n
+    if low is None and high is None:
+        x = y = ndtri(shares)
+    else:
+        try:
+            corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
+        except (TypeError, ValueError):
+            corners = np.zeros((2, 2))
+        if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
+            raise ValueError(
+                "low and high must be numbers or pairs (x, y), low below high, or both left out; "
+                f"got low={low!r}, high={high!r}."
+            )
+        x, y = (corners[0] + shares[:, None] * (corners[1] - corners[0])).T
+    columns, rows = np.meshgrid(x, y[::-1])
+    return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
+
+
+def grid_assignment(codes) -> np.ndarray:
+    """Give each point its own place on a square grid, so that neighbours stay neighbours.
+
+    Each coordinate is first replaced by its rank, which spreads the points over the square
+    whatever their scale; then the assignment with the least sum of squared distances to the
+    places is found. That takes about a second for 1,600 points and a few for 2,500; longer where
+    most of them lie along a line.
+
+    Parameters
+    ----------
+    codes : array
+        ``[n, 2]``, n a square number such as 1,600.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[n]`` integers: which point goes to each place, row by row from the upper left, y
+        pointing up, as in :func:`latent_grid`. ``montage(images[grid_assignment(codes)])`` shows
+        the points' images in their places.
+
+    Raises
+    ------
+    ValueError
+        If ``codes`` is not ``[n, 2]`` and finite, or n is not a square number.
+
+    References
+    ----------
+    H. W. Kuhn, *The Hungarian method for the assignment problem*, 1955; D. F. Crouse, *On
+    implementing 2D rectangular assignment algorithms*, 2016 (the algorithm of SciPy).
+
+    Examples
+    --------
+    >>> upper_right, lower_left, lower_right, upper_left = [9, 5], [-2, -3], [7, 0], [0, 8]
+    >>> grid_assignment([upper_right, lower_left, lower_right, upper_left])
+    array([3, 0, 1, 2])
+    """
+    codes = check_codes(codes, "codes")
+    n, side = len(codes), math.isqrt(len(codes))
+    if side**2 != n:
+        raise ValueError(
+            f"{n:,} points do not fill a square grid. Take the first {side**2:,}: "
+            f"codes[:{side**2}], or add some to make {(side + 1) ** 2:,}."
+        )
+    ordered = np.sort(codes, axis=0)
+    ranks = [  # the share of points to the left of each point, or below it; equals share a rank
+        (np.searchsorted(line, values) + np.searchsorted(line, values, "right")) / (2 * n)
+        for line, values in zip(ordered.T, codes.T, strict=True)
+    ]
+    distance = cdist(latent_grid(side, low=0, high=1), np.stack(ranks, axis=1), "sqeuclidean")
+    return linear_sum_assignment(distance)[1]

@@ -1,4 +1,4 @@
-"""Montages and the linear layer."""
+"""Montages, the linear layer, masking noise, grids of the latent plane."""
 
 import hypothesis.extra.numpy as hnp
 import imageio.v3 as iio
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 
-from libs.utils import linear, montage, montage_filters
+from libs.utils import corrupt, grid_assignment, latent_grid, linear, montage, montage_filters
 
 DTYPES = st.sampled_from(["uint8", "int16", "int64", "float16", "float32", "float64"])
 STACKS = st.one_of(
@@ -177,3 +178,191 @@ def test_linear_names_a_bad_input(x):
 def test_linear_names_a_bad_number_of_units(n_output):
     with pytest.raises(ValueError, match=r"n_output must be a positive whole number, got"):
         linear(np.zeros((1, 2)), n_output)
+
+
+# --- corrupt --------------------------------------------------------------------------------------
+
+
+@given(
+    images=hnp.arrays(
+        st.sampled_from(["uint8", "int64", "float32", "float64"]),
+        hnp.array_shapes(max_dims=4, max_side=6),
+        elements=st.integers(1, 200),
+    ),
+    noise=st.floats(0, 1),
+    seed=st.integers(0, 9),
+)
+def test_a_masked_pixel_is_0_and_any_other_as_it_was(images, noise, seed):
+    before = images.copy()
+    masked = corrupt(images, noise, seed)
+    assert masked.dtype == images.dtype
+    assert ((masked == 0) | (masked == images)).all()
+    np.testing.assert_array_equal(images, before)
+    np.testing.assert_array_equal(masked, corrupt(images, noise, seed))
+    np.testing.assert_array_equal(corrupt(images, 0), images)
+    assert not corrupt(images, 1).any()
+
+
+@pytest.mark.parametrize("noise", [0.1, 0.5, 0.9])
+def test_that_share_of_pixels_is_masked_independently(noise):
+    kept = corrupt(np.ones((500, 400), np.float32), noise)
+    assert kept.mean() == pytest.approx(1 - noise, abs=0.005)  # 4.5 standard deviations or more
+    neighbours = np.corrcoef(kept[:, 1:].ravel(), kept[:, :-1].ravel())[0, 1]
+    assert abs(neighbours) < 0.01
+    other = corrupt(np.ones((500, 400), np.float32), noise, seed=1)
+    assert abs(np.corrcoef(kept.ravel(), other.ravel())[0, 1]) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("images", "noise", "error", "message"),
+    [
+        (np.ones(3), -0.1, ValueError, r"noise must be 0 to 1, .* got -0\.1"),
+        (np.ones(3), 30, ValueError, r"got 30"),
+        (np.ones(3), np.nan, ValueError, r"got nan"),
+        (["a"], 0.5, TypeError, r"images must be float or integer"),
+        (np.ones(3, bool), 0.5, TypeError, r"got bool"),
+    ],
+)
+def test_bad_noise_is_named(images, noise, error, message):
+    with pytest.raises(error, match=message):
+        corrupt(images, noise)
+
+
+# --- latent_grid ----------------------------------------------------------------------------------
+
+
+@given(n=st.integers(1, 30))
+def test_the_grid_holds_the_gaussians_quantiles(n):
+    codes = latent_grid(n)
+    assert codes.shape == (n * n, 2)
+    assert codes.dtype == np.float32
+    columns, rows = codes.reshape(n, n, 2).transpose(2, 0, 1)
+    quantiles = norm.ppf((np.arange(n) + 0.5) / n)
+    np.testing.assert_allclose(columns, np.tile(quantiles, (n, 1)), atol=1e-6)
+    np.testing.assert_allclose(rows, np.tile(quantiles[::-1, None], (1, n)), atol=1e-6)
+
+
+def test_a_montage_of_the_grid_looks_like_a_scatter_plot():
+    """Each code is decoded to one pixel: x grows to the right, y to the top."""
+    codes = latent_grid(7)
+    for axis, picture in enumerate(codes.T):
+        canvas = montage(picture.reshape(-1, 1, 1), padding=0)
+        assert (np.diff(canvas, axis=1) > 0).all() == (axis == 0)
+        assert (np.diff(canvas, axis=0) < 0).all() == (axis == 1)
+
+
+@given(
+    n=st.integers(1, 20),
+    low=st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
+    size=st.tuples(st.floats(0.1, 9), st.floats(0.1, 9)),
+)
+def test_an_even_grid_parts_a_rectangle(n, low, size):
+    low, size = np.array(low), np.array(size)
+    codes = latent_grid(n, low, low + size)
+    cell = np.floor((codes - low) / size * n)  # each centre lies in its own cell
+    assert len(np.unique(cell, axis=0)) == n * n
+    assert cell.min() == 0
+    assert cell.max() == n - 1
+    np.testing.assert_allclose(codes.mean(axis=0, dtype=np.float64), low + size / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("n", [0, -3, 2.5, True])
+def test_a_bad_number_of_rows_is_named(n):
+    with pytest.raises(ValueError, match="n must be a positive whole number, got"):
+        latent_grid(n)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(1, None), (None, 1), (1, 1), (2, 1), ((0, 0, 0), 1), ((0, 2), 1), (0, np.inf), ("a", "b")],
+)
+def test_what_spans_no_rectangle(low, high):
+    with pytest.raises(ValueError, match="low and high must be numbers or pairs"):
+        latent_grid(4, low, high)
+
+
+# --- grid_assignment ------------------------------------------------------------------------------
+
+# whole numbers, so that shifts and scales leave equal coordinates equal
+SQUARES = st.integers(1, 6).flatmap(
+    lambda side: hnp.arrays(np.float64, (side**2, 2), elements=st.integers(-50, 50))
+)
+
+
+def total_cost(codes, order):
+    """Return the sum of squared distances, in ranks, from the points to their places."""
+    side = round(len(codes) ** 0.5)
+    below = (codes[:, None] > codes[None]).mean(axis=1)
+    not_above = (codes[:, None] >= codes[None]).mean(axis=1)
+    ranks = (below + not_above) / 2
+    return ((ranks[order] - latent_grid(side, 0, 1)) ** 2).sum()
+
+
+@given(codes=SQUARES, seed=st.integers(0, 9))
+def test_no_other_assignment_is_better(codes, seed):
+    order = grid_assignment(codes)
+    n = len(codes)
+    assert sorted(order) == list(range(n))
+    best = total_cost(codes, order)
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        assert best <= total_cost(codes, rng.permutation(n)) + 1e-9
+        i, j = rng.integers(n, size=2)
+        swapped = order.copy()
+        swapped[[i, j]] = swapped[[j, i]]
+        assert best <= total_cost(codes, swapped) + 1e-9
+    rows_first = np.concatenate(  # greedy: cut into rows by y, then order each row by x
+        [
+            row[np.argsort(codes[row, 0], kind="stable")]
+            for row in np.split(np.argsort(-codes[:, 1], kind="stable"), round(n**0.5))
+        ]
+    )
+    assert best <= total_cost(codes, rows_first) + 1e-9
+
+
+@given(
+    codes=SQUARES,
+    scale=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    shift=st.tuples(st.integers(-99, 99), st.integers(-99, 99)),
+)
+def test_scale_and_place_do_not_matter(codes, scale, shift):
+    moved = codes * np.array(scale) + np.array(shift)
+    np.testing.assert_array_equal(grid_assignment(moved), grid_assignment(codes))
+    np.testing.assert_array_equal(grid_assignment(np.arctan(codes)), grid_assignment(codes))
+
+
+@given(side=st.integers(1, 12), seed=st.integers(0, 9))
+def test_points_on_a_grid_stay_in_place(side, seed):
+    for grid in (latent_grid(side), latent_grid(side, low=(-3, 0), high=(5, 1))):
+        np.testing.assert_array_equal(grid_assignment(grid), np.arange(side**2))
+        shuffled = np.random.default_rng(seed).permutation(side**2)
+        order = grid_assignment(grid[shuffled])
+        np.testing.assert_array_equal(shuffled[order], np.arange(side**2))
+
+
+def test_neighbours_stay_neighbours():
+    """Nine hundred points in four heaps: each quarter of the square gets one."""
+    rng = np.random.default_rng(0)
+    heap = np.repeat(np.arange(4), 225)
+    middle = np.array([[-20, 20], [20, 20], [-20, -20], [20, -20]])
+    codes = middle[heap] + rng.normal(size=(900, 2))
+    quarters = heap[grid_assignment(codes)].reshape(2, 15, 2, 15).transpose(0, 2, 1, 3)
+    for k, quarter in enumerate(quarters.reshape(4, -1)):
+        assert (quarter == k).mean() > 0.95  # some give way along the borders
+
+
+@pytest.mark.parametrize(
+    ("codes", "message"),
+    [
+        (np.zeros((10, 2)), r"10 points do not fill .* codes\[:9\], or add some to make 16"),
+        (np.zeros((4, 3)), r"shape \[n, 2\], .* got \[4, 3\]\. .* codes\[:, \[0, 1\]\]"),
+        (np.zeros((0, 2)), r"got \[0, 2\]"),
+        (np.zeros(4), r"got \[4\]"),
+        ([[0, 1], [2]], r"an array of numbers"),
+        ([["a", "b"]], r"an array of numbers"),
+        (np.array([[0, 1], [np.nan, 1], [0, np.inf], [0, 0]]), r"2 of 4 rows hold NaN"),
+    ],
+)
+def test_codes_that_fit_no_grid_are_named(codes, message):
+    with pytest.raises(ValueError, match=message):
+        grid_assignment(codes)
