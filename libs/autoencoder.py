@@ -28,7 +28,8 @@ class Autoencoder(keras.Model):
 
     The decoder mirrors the encoder layer by layer. Every layer is followed by ``activation``, but
     for the one that makes the code, which is linear, and the last one, followed by ``output``.
-    The model comes compiled with Adam at 0.001; ``compile(optimizer)`` takes another optimiser.
+    Kernels start He-uniform, biases at 0. The model comes compiled with Adam at a rate of 0.001;
+    ``compile(optimizer)`` takes another optimiser.
 
     Parameters
     ----------
@@ -90,7 +91,8 @@ class Autoencoder(keras.Model):
     features with denoising autoencoders*, 2008. J. Masci, U. Meier, D. Cireşan and J. Schmidhuber,
     *Stacked convolutional auto-encoders for hierarchical feature extraction*, 2011. D. Kingma and
     M. Welling, *Auto-encoding variational Bayes*, 2014. I. Higgins et al., *beta-VAE: learning
-    basic visual concepts with a constrained variational framework*, 2017.
+    basic visual concepts with a constrained variational framework*, 2017. K. He, X. Zhang, S. Ren
+    and J. Sun, *Delving deep into rectifiers*, 2015 (the first weights).
 
     Examples
     --------
@@ -173,7 +175,7 @@ class Autoencoder(keras.Model):
 
     def _make_weights(self):
         option = self._options
-        glorot = keras.initializers.GlorotUniform(seed=self._seeds)
+        he = keras.initializers.HeUniform(seed=self._seeds)
         size = option["kernel_size"]
         shapes = [
             (math.prod(a), b[0]) if len(b) == 1 else (size, size, a[-1], b[-1])
@@ -181,7 +183,7 @@ class Autoencoder(keras.Model):
         ]
 
         def kernel(shape, name):
-            return self.add_weight(shape=shape, initializer=glorot, name=f"{name}_kernel")
+            return self.add_weight(shape=shape, initializer=he, name=f"{name}_kernel")
 
         def bias(size, name):
             return self.add_weight(shape=(size,), initializer="zeros", name=f"{name}_bias")
@@ -280,11 +282,11 @@ class Autoencoder(keras.Model):
         super().compile(
             optimizer, steps_per_execution=steps_per_execution, jit_compile=jit_compile, **kwargs
         )
+        self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
         """Compile as a saved model was; Keras calls this when it loads one."""
         self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
 
     @property
     def metrics(self):
