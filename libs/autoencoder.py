@@ -456,7 +456,7 @@ class Autoencoder(keras.Model):
         """Decode ``n`` codes drawn from N(0, I) into ``[n, height, width, channels]``."""
         self._only_variational("sample")
         rng = np.random.default_rng(_whole(seed, "seed", least=0))
-        return self.decode(rng.standard_normal((_whole(n, "n"), self._options["code"])))
+        return self.decode(rng.standard_normal((_whole(n, "n"), self._options["code"]), np.float32))
 
     def elbo(self, images, seed: int) -> np.ndarray:
         """Estimate the evidence lower bound on the log-likelihood of each image, from one draw.
@@ -558,14 +558,14 @@ def load(path: str | os.PathLike) -> Autoencoder:
         with zipfile.ZipFile(path) as archive:
             if (damaged := archive.testzip()) is not None:
                 raise zipfile.BadZipFile(f"{damaged} is damaged")
-            kind = json.loads(archive.read("config.json")).get("registered_name")
+            config = json.loads(archive.read("config.json"))
     except (zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise ValueError(
             f"{path} is no .keras file, or only a part of one ({error}). Save the model again."
         ) from None
-    if kind != "libs>Autoencoder":
+    if config.get("registered_name") != "libs>Autoencoder":
         raise ValueError(
-            f"{path} holds a model of another kind, {kind!r}. "
+            f"{path} holds a model of another kind, {config.get('class_name')!r}. "
             f"keras.saving.load_model(path) may read it."
         )
     return keras.saving.load_model(path)
