@@ -348,6 +348,36 @@ def check_codes(codes, name: str) -> np.ndarray:
     return codes
 
 
+def check_rectangle(low, high) -> np.ndarray:
+    """Check two corners of a rectangle in the latent plane.
+
+    Parameters
+    ----------
+    low, high : float or pair of floats
+        Lower left and upper right corner: one number for both axes, or x and y.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[2, 2]`` float64: the two corners.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite numbers or pairs, or ``low`` is not below ``high``.
+    """
+    try:
+        corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
+    except (TypeError, ValueError):
+        corners = np.zeros((2, 2))
+    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
+        raise ValueError(
+            "low and high must be numbers or pairs (x, y), low below high, or both left out; "
+            f"got low={low!r}, high={high!r}."
+        )
+    return corners
+
+
 def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     """Lay a square grid of codes over the latent plane.
 
@@ -392,16 +422,8 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     if low is None and high is None:
         x = y = ndtri(shares)
     else:
-        try:
-            corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
-        except (TypeError, ValueError):
-            corners = np.zeros((2, 2))
-        if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
-            raise ValueError(
-                "low and high must be numbers or pairs (x, y), low below high, or both left out; "
-                f"got low={low!r}, high={high!r}."
-            )
-        x, y = (corners[0] + shares[:, None] * (corners[1] - corners[0])).T
+        low, high = check_rectangle(low, high)
+        x, y = (low + shares[:, None] * (high - low)).T
     columns, rows = np.meshgrid(x, y[::-1])
     return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
 

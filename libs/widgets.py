@@ -1,9 +1,4 @@
-"""Live widgets: draw a digit and watch a network read it."""
-
-import asyncio
-import base64
-import html
-import io
+"""Live widgets: draw a digit and watch a network read it, walk about a latent plane."""
 
 import keras
 import numpy as np
@@ -12,12 +7,15 @@ from ipywidgets import HTML, Button, HBox, VBox
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from libs.explorer import COLOURS, LatentExplorer
+from libs.live import Live, forget_page, img
 from libs.notebook import Picture
 from libs.utils import as_uint8
 
+__all__ = ["COLOURS", "RECORDED", "SIDE", "DigitPad", "LatentExplorer", "like_mnist"]
+
 SIDE = 280  # of the canvas, in pixels
 PEN = 22  # width of a line, in pixels
-_WAIT = 0.015  # seconds in which a moving pen's points are gathered before the network is asked
 
 #: Ten digits as a hand draws them: for each a list of strokes, each a list of points (x, y) with
 #: (0, 0) the upper left and (1, 1) the lower right corner of the canvas.
@@ -149,7 +147,7 @@ def _place(shares: np.ndarray) -> int:
     return int(np.clip(round(14 - float(centre)), 0, 28 - len(shares)))
 
 
-class DigitPad:
+class DigitPad(Live):
     """Draw a digit with mouse, pen or finger, and watch what a network makes of it.
 
     Beside the canvas stand the 28 × 28 picture that the network sees (see :func:`like_mnist`)
@@ -183,19 +181,18 @@ class DigitPad:
     """
 
     def __init__(self, predict) -> None:
+        super().__init__()
         # the model's own graph, in one call: many times faster than a call for each layer
         self._predict = predict.predict_on_batch if isinstance(predict, keras.Model) else predict
         self._ask(np.zeros((28, 28), np.float32))  # a wrong function is told now; a slow start too
         self._strokes: list[list[tuple[float, float]]] = []
         self._drawing = False  # is the pen down?
-        self._timer = None
         self._next = 0
         self._canvas = Canvas(width=SIDE, height=SIDE)
         self._canvas.layout.width = self._canvas.layout.height = f"{SIDE}px"
         self._canvas.layout.flex = "none"
         self._clear = Button(description="Clear", icon="eraser", tooltip="Clear the drawing")
         self._show = Button(description="Draw one for me", tooltip="Draw a recorded digit")
-        self._view = HTML()
         buttons = HBox([self._clear, self._show])
         #: The live widget.
         self.box = HBox([VBox([HTML(_STYLE + "Draw here"), self._canvas, buttons]), self._view])
@@ -295,30 +292,11 @@ class DigitPad:
             )
         return answer[0].astype(np.float32)
 
-    def _update(self) -> None:
-        """Ask the network about the drawing as it is now, and show what it says."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _answer(self) -> str:
+        """Ask the network about the drawing as it is now."""
         self.image = like_mnist(self.drawing)
         self.probabilities = self._ask(self.image) if self.image.any() else None
-        self._view.value = _view(self.image, self.probabilities)
-
-    def _live(self) -> None:
-        """Update the view from a callback, where an exception would go unseen."""
-        try:
-            self._update()
-        except Exception as error:  # whatever the learner's predict raises
-            text = html.escape(f"{type(error).__name__}: {error}")
-            self._view.value = f'<p class="digit-pad-error" role="alert">{text}</p>'
-
-    def _soon(self) -> None:
-        """Update in a moment, once for all points that have come by then."""
-        if self._timer is None:
-            try:
-                self._timer = asyncio.get_running_loop().call_later(_WAIT, self._live)
-            except RuntimeError:  # outside a kernel
-                self._live()
+        return _view(self.image, self.probabilities)
 
     # --- the pen --------------------------------------------------------------------------------
 
@@ -362,9 +340,7 @@ class DigitPad:
 
     def _appear(self) -> None:
         """Paint for a page that was opened or loaded anew, whose canvas is blank."""
-        # ipycanvas names the canvas only when it differs from the last one it painted on, but
-        # that was for another page: make it forget
-        self._canvas._canvas_manager._current_canvas = None
+        forget_page(self._canvas)
         self._repaint()
 
     def _repaint(self) -> None:
@@ -384,17 +360,12 @@ class DigitPad:
     def __repr__(self) -> str:
         return f"DigitPad: {_reads(self.probabilities)}"
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        still = Picture(
-            _still(self.drawing, self.image, self.probabilities),
+    def _still(self) -> Picture:
+        return Picture(
+            _figure(self.drawing, self.image, self.probabilities),
             "A drawing, the 28 by 28 pixels that the network sees, and its ten probabilities. "
             f"{_reads(self.probabilities)}",
         )
-        return {
-            **self.box._repr_mimebundle_(),
-            "text/plain": repr(self),
-            "text/html": still._repr_html_(),
-        }
 
 
 def _reads(probabilities) -> str:
@@ -405,9 +376,7 @@ def _reads(probabilities) -> str:
 
 def _view(image: np.ndarray, probabilities) -> str:
     """Return the live part beside the canvas as HTML."""
-    buffer = io.BytesIO()
-    Image.fromarray(as_uint8(image, "image")).save(buffer, "PNG", compress_level=1)
-    seen = base64.b64encode(buffer.getvalue()).decode()
+    seen = img(image, "The drawing in 28 by 28 pixels", "digit-pad-seen")
     top = -1 if probabilities is None else int(probabilities.argmax())
     rows = []
     for digit, p in enumerate(np.zeros(10) if probabilities is None else probabilities):
@@ -417,15 +386,13 @@ def _view(image: np.ndarray, probabilities) -> str:
             f'<i><b style="width:{100 * p:.1f}%"></b></i><span>{100 * p:.0f} %</span></div>'
         )
     return (
-        '<div class="digit-pad-view"><div>What the network sees<br>'
-        '<img class="digit-pad-seen" alt="The drawing in 28 by 28 pixels" '
-        f'src="data:image/png;base64,{seen}"></div>'
+        f'<div class="digit-pad-view"><div>What the network sees<br>{seen}</div>'
         f'<div class="digit-pad-bars">{"".join(rows)}'
         f'<div class="digit-pad-says">{_reads(probabilities)}</div></div></div>'
     )
 
 
-def _still(drawing: np.ndarray, image: np.ndarray, probabilities) -> Figure:
+def _figure(drawing: np.ndarray, image: np.ndarray, probabilities) -> Figure:
     """Draw the pad as a figure: the drawing, what the network sees, and ten bars."""
     figure = Figure(figsize=(9, 2.8), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))

@@ -3,6 +3,9 @@
 ``make browser`` runs these. Screenshots land in ``notebooks/out/browser`` for the maintainer.
 """
 
+import base64
+import io
+import json
 import os
 import re
 import shutil
@@ -12,7 +15,10 @@ import sys
 import time
 import urllib.request
 
+import nbformat
+import numpy as np
 import pytest
+from PIL import Image
 
 from libs.datasets import ROOT
 from libs.notebook import OUT
@@ -30,12 +36,18 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """JupyterLab on copies of the notebooks, as `make lab` starts it but for the window."""
+def home(tmp_path_factory):
+    """Copies of the notebooks, in a folder with spaces in its name."""
     home = tmp_path_factory.mktemp("home of a user")
     shutil.copytree(
         ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns("out", ".*")
     )
+    return home
+
+
+@pytest.fixture(scope="module")
+def lab(home):
+    """JupyterLab on the copies, as `make lab` starts it but for the window."""
     port = free_port()
     environment = os.environ | {
         "JUPYTER_CONFIG_DIR": str(home / "config"),
@@ -60,6 +72,7 @@ def lab(tmp_path_factory):
             env=environment,
             stdout=log,
             stderr=log,
+            cwd=home,
         )
     url = f"http://127.0.0.1:{port}"
     try:
@@ -203,3 +216,185 @@ def test_the_pad_reads_digits_drawn_with_the_mouse(page, lab):
         right += pad.locator(".digit-pad-top").get_attribute("data-digit") == str(digit)
     photograph(page, "digit-pad")
     assert right >= 9
+
+
+# --- the explorer ---------------------------------------------------------------------------------
+
+EXPLORER = """
+from libs.autoencoder import Autoencoder
+from libs.datasets import MNIST
+from libs.notebook import start
+from libs.utils import as_uint8
+from libs.widgets import LatentExplorer
+
+start()
+data = MNIST()
+model = Autoencoder(code=2, tied=False, variational=True)
+model.fit(data.train.images[:10_000], epochs=3, verbose=0)
+codes, labels = model.encode(data.test.images[:2000]), data.test.labels[:2000].argmax(axis=1)
+explorer = LatentExplorer(model.decode, codes, labels, low=-4, high=4)
+explorer
+"""
+
+
+@pytest.fixture
+def explorer(page, lab, home):
+    """A notebook with a small autoencoder in a LatentExplorer, run."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(EXPLORER.strip())],
+        metadata=nbformat.read(LESSONS[0], 4).metadata,
+    )
+    nbformat.write(notebook, home / "notebooks" / "explorer.ipynb")
+    open_lesson(page, lab, home / "notebooks" / "explorer.ipynb")
+    run_all(page)
+    widget = page.locator(".latent-explorer").first
+    widget.locator(".latent-explorer-seen").wait_for()
+    widget.scroll_into_view_if_needed()
+    return widget
+
+
+def kernel_says(page, code):
+    """Run code in the notebook's kernel; return what it prints, read as JSON."""
+    return json.loads(
+        page.evaluate(
+            """async code => {
+                const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+                const request = kernel.requestExecute({code});
+                let text = '';
+                request.onIOPub = message => { text += message.content.text ?? ''; };
+                await request.done;
+                return text;
+            }""",
+            code,
+        )
+    )
+
+
+def check_shown(page, explorer):
+    """Check that the page shows what the decoder makes of the marker's place; return the place."""
+    page.wait_for_timeout(500)  # the last move arrives
+    code, fields, expected = kernel_says(
+        page,
+        "import json\n"
+        "print(json.dumps([explorer.code.tolist(), [f.value for f in explorer._fields],"
+        "as_uint8(model.decode(explorer.code[None])[0, ..., 0], 'image').tolist()]))",
+    )
+    src = explorer.locator(".latent-explorer-seen").get_attribute("src")
+    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(src.split(",")[1]))))
+    np.testing.assert_array_equal(shown, expected)
+    np.testing.assert_allclose(fields, code, atol=0.0051)
+    typed = [float(explorer.get_by_label(name, exact=True).input_value()) for name in "xy"]
+    np.testing.assert_allclose(typed, fields)
+    place = explorer.locator(".latent-explorer-code").inner_text()
+    assert place.replace("−", "-") == "({:.2f}, {:.2f})".format(*code)
+    return np.array(code)
+
+
+def test_the_explorers_picture_follows_the_mouse(page, explorer, record_property):
+    canvas = explorer.locator("canvas").first
+    page.evaluate(
+        """() => {
+            const view = document.querySelector('.latent-explorer');
+            let moved = 0;
+            window.waits = [];
+            view.querySelector('canvas').addEventListener(
+                'mousemove', () => { moved = performance.now(); }, true);
+            new MutationObserver(async () => {
+                const since = moved;
+                await view.querySelector('.latent-explorer-seen').decode();
+                window.waits.push(performance.now() - since);
+            }).observe(view.querySelector('.latent-explorer-view'),
+                       {childList: true, subtree: true});
+        }"""
+    )
+    box = canvas.bounding_box()
+    seen = set()
+    start = check_shown(page, explorer)
+    np.testing.assert_array_equal(start, [0, 0])
+
+    page.mouse.move(box["x"] + 230, box["y"] + 200)
+    page.wait_for_timeout(300)
+    assert page.evaluate("() => waits.length") == 0  # the button is not down
+    page.mouse.down()
+    for k in range(40):  # a spiral
+        angle, radius = k / 5, 10 + 3 * k
+        x, y = 230 + radius * np.cos(angle), 200 + radius * np.sin(angle)
+        page.mouse.move(box["x"] + x, box["y"] + y)
+        page.wait_for_timeout(100)
+        seen.add(explorer.locator(".latent-explorer-seen").get_attribute("src"))
+    waits = np.array(page.evaluate("() => waits"))
+    first = check_shown(page, explorer)
+    assert len(seen) > 20
+    assert np.abs(first).max() > 1
+
+    for k in range(100):  # faster than any answer
+        page.mouse.move(box["x"] + 100 + 2 * k, box["y"] + 300 - 2 * k)
+    page.mouse.up()
+    moved = check_shown(page, explorer)
+    assert (moved != first).all()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    np.testing.assert_array_equal(check_shown(page, explorer), moved)
+
+    record_property("milliseconds from move to picture", round(float(np.median(waits))))
+    print(
+        f"{len(waits)} moves, to the new picture: median {np.median(waits):.0f} ms, "
+        f"nine in ten within {np.quantile(waits, 0.9):.0f} ms"
+    )
+    assert np.median(waits) < 500  # lenient: tests share the machine
+    photograph(page, "latent-explorer")
+
+
+def test_the_explorer_is_reached_and_moved_by_keyboard(page, explorer):
+    page.locator(".jp-InputPrompt").first.click()
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("() => document.activeElement.matches('.latent-explorer-canvas')"):
+            break
+    else:
+        pytest.fail("Tab does not get to the plane")
+    steps = {"ArrowRight": (0.1, 0), "ArrowUp": (0, 0.1), "Shift+ArrowLeft": (-0.5, 0)}
+    expected = np.zeros(2)
+    for key, step in steps.items():
+        before = explorer.locator(".latent-explorer-seen").get_attribute("src")
+        page.keyboard.press(key)
+        expected += step
+        np.testing.assert_allclose(check_shown(page, explorer), expected, atol=1e-6)
+        assert explorer.locator(".latent-explorer-seen").get_attribute("src") != before
+
+    page.keyboard.press("Tab")  # the canvas lets go of the keyboard
+    page.wait_for_function("() => !document.activeElement.matches('canvas')")
+    for axis, name in enumerate("xy"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.labels[0].innerText") == name
+        for key, step in (("ArrowUp", 0.1), ("ArrowDown", -0.1), ("ArrowDown", -0.1)):
+            page.keyboard.press(key)
+            expected[axis] += step
+            np.testing.assert_allclose(check_shown(page, explorer), expected, atol=1e-6)
+    assert page.evaluate("() => jupyterapp.shell.currentWidget.content.activeCellIndex") == 0
+
+
+def test_the_explorer_survives_a_reload_and_a_narrow_window(page, explorer):
+    inked = """canvas => canvas.getContext('2d')
+        .getImageData(0, 0, canvas.width, canvas.height).data.some(value => value > 0)"""
+    canvas = explorer.locator("canvas").first
+    page.wait_for_timeout(500)
+    assert canvas.evaluate(inked)
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    canvas.wait_for()
+    page.wait_for_timeout(2000)
+    assert canvas.evaluate(inked)  # the marker is there again
+
+    page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+    page.set_viewport_size({"width": 420, "height": 1000})
+    page.wait_for_timeout(1000)
+    canvas.scroll_into_view_if_needed()
+    plane = canvas.bounding_box()
+    picture = explorer.locator(".latent-explorer-map").bounding_box()
+    assert plane["width"] < 400
+    assert plane == pytest.approx(picture, abs=1.5)  # the canvas lies on its picture
+    page.mouse.click(plane["x"] + plane["width"] * 0.8, plane["y"] + plane["height"] * 0.2)
+    code = check_shown(page, explorer)
+    assert (code > 1).all()
+    page.screenshot(path=PICTURES / "latent-explorer-narrow.png")

@@ -1,4 +1,4 @@
-"""The pad: pictures like MNIST's, the pen, the network's answers, and what a notebook stores."""
+"""The pad and the explorer: the hand, the network's answers, and what a notebook stores."""
 
 import asyncio
 import re
@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import layers
+from matplotlib.colors import to_rgb
 
 from libs.datasets import MNIST
-from libs.widgets import RECORDED, SIDE, DigitPad, like_mnist
+from libs.explorer import ABOVE, LEFT, PLANE
+from libs.widgets import COLOURS, RECORDED, SIDE, DigitPad, LatentExplorer, like_mnist
 
 
 def always_three(images):
@@ -229,13 +231,19 @@ def test_predict_gets_what_the_network_sees():
 # --- the pen: what a browser sends ----------------------------------------------------------------
 
 
-def send(pad, event, *points):
+def send(widget, event, *points):
     """Send the canvas an event as a browser does."""
     if event.startswith("touch"):
         content = {"event": event, "touches": [{"x": x, "y": y} for x, y in points]}
     else:
         content = {"event": event, "x": points[0][0], "y": points[0][1]}
-    pad._canvas._handle_frontend_event(None, content, [])
+    widget._canvas._handle_frontend_event(None, content, [])
+
+
+def press(widget, key, shift=False):
+    """Send the canvas a key as a browser does."""
+    content = {"key": key, "shift_key": shift, "ctrl_key": False, "meta_key": False}
+    widget._canvas._handle_frontend_event(None, {"event": "key_down", **content}, [])
 
 
 @pytest.mark.parametrize(
@@ -317,8 +325,7 @@ def test_buttons_and_keys(pad):
     pad._clear.click()
     assert pad.probabilities is None
     pad.draw(RECORDED[0])
-    content = {"key": "Delete", "shift_key": False, "ctrl_key": False, "meta_key": False}
-    pad._canvas._handle_frontend_event(None, {"event": "key_down", **content}, [])
+    press(pad, "Delete")
     assert pad.probabilities is None
 
 
@@ -330,8 +337,7 @@ def test_the_keyboard_gets_out_of_the_canvas(pad, monkeypatch, key, shift, moved
     moves = []
     monkeypatch.setattr(type(pad._clear), "focus", lambda self: moves.append("focus clear"))
     monkeypatch.setattr(type(pad._canvas), "blur", lambda self: moves.append("blur canvas"))
-    content = {"key": key, "shift_key": shift, "ctrl_key": False, "meta_key": False}
-    pad._canvas._handle_frontend_event(None, {"event": "key_down", **content}, [])
+    press(pad, key, shift)
     assert moves == [moved]
 
 
@@ -392,3 +398,316 @@ def test_a_network_trained_for_seconds_reads_recorded_digits(record_property):
     record_property("milliseconds from stroke to bars", round(1000 * float(np.median(seconds))))
     print(f"{sum(read)} of 10 read, {1000 * np.median(seconds):.0f} ms from stroke to bars")
     assert sum(read) >= 7
+
+
+# --- the explorer: decoders -----------------------------------------------------------------------
+
+
+def blob(codes):
+    """Decode to a spot of light that stands where the code says, ``[n, 9, 11]``."""
+    x, y = np.asarray(codes, np.float32).T[:, :, None, None]
+    down, right = np.mgrid[3:-3:9j, -3:3:11j]
+    return np.exp(-((right - x) ** 2) - (down - y) ** 2)
+
+
+@pytest.fixture
+def explorer():
+    return LatentExplorer(blob)
+
+
+DECODERS = {
+    "one channel": (lambda codes: blob(codes)[..., None], {}),
+    "colour": (lambda codes: np.stack([blob(codes)] * 3, axis=-1), {}),
+    "uint8": (lambda codes: np.uint8(255 * blob(codes)), {}),
+    "float64": (lambda codes: blob(codes).astype(np.float64), {}),
+    "a tensor": (lambda codes: keras.ops.convert_to_tensor(blob(codes)), {}),
+    "flat": (lambda codes: blob(codes).reshape(len(codes), -1), {"shape": (9, 11)}),
+    "flat, one channel": (lambda codes: blob(codes).reshape(-1, 99), {"shape": (9, 11, 1)}),
+}
+
+
+@pytest.mark.parametrize("name", DECODERS)
+def test_decoders_of_every_kind(name):
+    decode, options = DECODERS[name]
+    explorer = LatentExplorer(decode, **options)
+    explorer.move(1, -2)
+    expected = np.asarray(decode(np.float32([[1, -2]])))
+    expected = expected.reshape((9, 11, 3) if name == "colour" else (9, 11))
+    np.testing.assert_array_equal(explorer.image, expected)
+    assert explorer.image.dtype == expected.dtype
+    assert "latent-explorer-seen" in explorer._view.value
+    assert "(1.00, −2.00)" in explorer._view.value
+
+
+def test_a_keras_model_is_a_decoder():
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((2,)), layers.Dense(36, "sigmoid"), layers.Reshape((6, 6, 1))]
+    )
+    explorer = LatentExplorer(model)
+    explorer.move(2, 1)
+    np.testing.assert_allclose(
+        explorer.image, model(np.float32([[2, 1]])).numpy()[0, ..., 0], atol=1e-6
+    )
+
+
+def test_the_decoder_gets_one_code_of_float32():
+    seen = []
+
+    def decode(codes):
+        seen.append(codes)
+        return blob(codes)
+
+    LatentExplorer(decode).move(0.1, 3)
+    assert all(codes.shape == (1, 2) and codes.dtype == np.float32 for codes in seen)
+    np.testing.assert_array_equal(seen[-1], np.float32([[0.1, 3]]))
+
+
+def needs_twenty(codes):
+    raise RuntimeError(f"20 numbers expected, got {codes.shape[1]}")
+
+
+@pytest.mark.parametrize(
+    ("decode", "options", "error", "words"),
+    [
+        (
+            lambda c: np.ones((1, 784)),
+            {},
+            ValueError,
+            r"flat images, \[1, 784\] .* shape=\(28, 28\)",
+        ),
+        (
+            lambda c: np.ones((1, 784)),
+            {"shape": (28, 27)},
+            ValueError,
+            r"shape must fit .* \[1, 784\]",
+        ),
+        (lambda c: np.ones((1, 784)), {"shape": 28}, ValueError, r"shape must fit .* got 28"),
+        (
+            lambda c: np.ones((1, 4, 4, 2)),
+            {},
+            ValueError,
+            r"what decode returns .* got \[1, 4, 4, 2\]",
+        ),
+        (lambda c: np.ones((2, 4, 4)), {}, ValueError, "one image for one code; it returned 2"),
+        (lambda c: np.ones(5), {}, ValueError, r"got \[5\]"),
+        (lambda c: 1.2 * np.ones((1, 4, 4)), {}, ValueError, r"must lie in \[0, 1\], got 1\.2"),
+        (lambda c: np.full((1, 4, 4), np.nan), {}, ValueError, "got nan"),
+        (lambda c: np.ones((1, 4, 4), np.int64), {}, TypeError, "int64"),
+        (needs_twenty, {}, ValueError, r"(?s)RuntimeError: 20 numbers expected, got 2\n.*np\.pad"),
+    ],
+)
+def test_a_wrong_decoder_is_told_at_once(decode, options, error, words):
+    with pytest.raises(error, match=words):
+        LatentExplorer(decode, **options)
+
+
+def test_a_decoder_of_longer_codes_as_the_error_says():
+    def decode(codes):
+        return blob(codes[:, :2]) if codes.shape[1] == 20 else needs_twenty(codes)
+
+    explorer = LatentExplorer(lambda codes: decode(np.pad(codes, ((0, 0), (0, 18)))))
+    np.testing.assert_array_equal(explorer.image, blob(np.zeros((1, 2)))[0])
+
+
+# --- the explorer: the plane ----------------------------------------------------------------------
+
+pairs = st.tuples(st.floats(-20, 20), st.floats(-20, 20))
+
+
+@given(low=pairs, size=st.tuples(st.floats(0.5, 30), st.floats(0.5, 30)), share=pairs)
+def test_the_marker_stays_in_the_plane_and_the_fields_follow(low, size, share):
+    low, size = np.array(low), np.array(size)
+    explorer = LatentExplorer(blob, low=low, high=low + size)
+    assert (explorer.code == 0).all() or not ((low <= 0) & (low + size >= 0)).all()
+    right, up = np.array(share) / 10  # from far outside to far outside
+    send(explorer, "mouse_down", (2 * (LEFT + right * PLANE), 2 * (ABOVE + (1 - up) * PLANE)))
+    expected = low + np.clip([right, up], 0, 1) * size
+    np.testing.assert_allclose(explorer.code, expected, atol=1e-4)
+    assert ((explorer._low <= explorer.code) & (explorer.code <= explorer._high)).all()
+    values = [field.value for field in explorer._fields]
+    np.testing.assert_allclose(values, explorer.code, atol=0.51 * explorer._step / 10)
+    np.testing.assert_array_equal(explorer.image, blob(explorer.code[None])[0])
+
+
+def test_the_plane_holds_the_codes():
+    codes = np.array([[-1.0, 5], [9, 6], [2, 5.5]])
+    explorer = LatentExplorer(blob, codes)
+    np.testing.assert_allclose(explorer._low, [-1.5, 4.95])
+    np.testing.assert_allclose(explorer._high, [9.5, 6.05])
+    np.testing.assert_allclose(explorer.code, [4, 5.5])  # (0, 0) is outside
+    collapsed = LatentExplorer(blob, codes * [1, 0])
+    np.testing.assert_allclose(collapsed._high, [9.5, 1])
+    given_corners = LatentExplorer(blob, codes, low=-3, high=(3, 7))
+    np.testing.assert_array_equal(given_corners._high, [3, 7])
+
+
+def test_move_says_where_the_plane_ends(explorer):
+    explorer.move(3, -3)
+    np.testing.assert_array_equal(explorer.code, [3, -3])
+    for x, y in ((3.01, 0), (0, -4), (np.nan, 0), (0, np.inf)):
+        with pytest.raises(ValueError, match=r"outside the plane: x goes from -3 to 3, y from"):
+            explorer.move(x, y)
+    np.testing.assert_array_equal(explorer.code, [3, -3])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"codes": np.zeros((4, 3))}, r"codes must have shape \[n, 2\], .* got \[4, 3\]"),
+        ({"codes": np.full((4, 2), np.nan)}, "4 of 4 rows"),
+        ({"labels": np.zeros(4)}, "labels need codes as well"),
+        ({"codes": np.zeros((4, 2)), "labels": np.zeros(3)}, r"shape \[4\], .* got \[3\]"),
+        ({"codes": np.zeros((4, 2)), "labels": np.eye(4)}, r"labels\.argmax\(axis=1\)"),
+        ({"codes": np.zeros((11, 2)), "labels": range(11)}, "11 classes; there are colours for 10"),
+        ({"low": 1, "high": -1}, "low below high"),
+        ({"low": 1}, "or both left out"),
+    ],
+)
+def test_what_is_no_plane(options, words):
+    with pytest.raises(ValueError, match=words):
+        LatentExplorer(blob, **options)
+
+
+# --- the explorer: the hand -----------------------------------------------------------------------
+
+
+def pixel(x, y):
+    """Return the canvas's pixel of a code in the plane from -3 to 3."""
+    return 2 * (LEFT + PLANE * (x + 3) / 6), 2 * (ABOVE + PLANE * (3 - y) / 6)
+
+
+@pytest.mark.parametrize(
+    ("down", "move", "up"),
+    [
+        ("mouse_down", "mouse_move", "mouse_up"),
+        ("mouse_down", "mouse_move", "mouse_out"),
+        ("touch_start", "touch_move", "touch_end"),
+        ("touch_start", "touch_move", "touch_cancel"),
+    ],
+)
+def test_mouse_and_finger_drag_the_marker(explorer, down, move, up):
+    send(explorer, move, pixel(2, 2))  # nothing is held yet
+    np.testing.assert_array_equal(explorer.code, [0, 0])
+    send(explorer, down, pixel(-1, 2))
+    np.testing.assert_allclose(explorer.code, [-1, 2], atol=1e-6)
+    send(explorer, move, pixel(1.5, -2.5))
+    np.testing.assert_allclose(explorer.code, [1.5, -2.5], atol=1e-6)
+    np.testing.assert_array_equal(explorer.image, blob(explorer.code[None])[0])
+    send(explorer, up, pixel(1.5, -2.5))
+    send(explorer, move, pixel(0, 0))
+    np.testing.assert_allclose(explorer.code, [1.5, -2.5], atol=1e-6)
+
+
+def test_of_many_moves_the_last_is_answered():
+    asked = []
+
+    def decode(codes):
+        asked.append(codes[0])
+        return blob(codes)
+
+    async def drag():
+        explorer = LatentExplorer(decode)
+        asked.clear()
+        send(explorer, "mouse_down", pixel(-3, 0))
+        for share in np.linspace(0, 1, 101):
+            send(explorer, "mouse_move", pixel(-3 + 5 * share, 1))
+        assert not asked
+        await asyncio.sleep(0.3)
+        return explorer
+
+    explorer = asyncio.run(drag())
+    assert len(asked) == 1
+    np.testing.assert_allclose(asked[0], [2, 1], atol=1e-6)
+    np.testing.assert_array_equal(explorer.code, asked[0])
+
+
+def test_arrow_keys_move_the_marker(explorer):
+    press(explorer, "ArrowRight")
+    press(explorer, "ArrowUp", shift=True)
+    np.testing.assert_allclose(explorer.code, [0.1, 0.5], atol=1e-6)
+    for _ in range(9):
+        press(explorer, "ArrowDown", shift=True)
+    press(explorer, "ArrowLeft")
+    np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)  # as far as the plane goes
+    press(explorer, "a")
+    np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)
+
+
+@pytest.mark.parametrize("key", ["Tab", "Escape"])
+def test_the_keyboard_gets_out_of_the_plane(explorer, monkeypatch, key):
+    let_go = []
+    monkeypatch.setattr(type(explorer._canvas), "blur", lambda self: let_go.append(self))
+    press(explorer, key)
+    assert let_go == [explorer._canvas]
+
+
+def test_typing_a_coordinate_leaves_the_other_as_it_is(explorer):
+    explorer.move(0.123456, 0.654321)
+    explorer._fields[1].value = -1.5
+    np.testing.assert_array_equal(explorer.code, np.float32([0.123456, -1.5]))
+    explorer._fields[0].value = 99
+    np.testing.assert_array_equal(explorer.code, np.float32([3, -1.5]))
+    assert explorer._fields[0].value == 3
+
+
+def test_an_error_while_dragging_is_shown_beside_the_plane():
+    broken = []
+
+    def decode(codes):
+        return np.full((1, 4, 4), np.nan) if broken else blob(codes)
+
+    explorer = LatentExplorer(decode)
+    broken.append(True)
+    send(explorer, "mouse_down", pixel(1, 1))
+    assert 'role="alert"' in explorer._view.value
+    assert "got nan" in explorer._view.value
+    broken.clear()
+    send(explorer, "mouse_move", pixel(1, 2))
+    assert "(1.00, 2.00)" in explorer._view.value
+
+
+# --- the explorer: what is shown ------------------------------------------------------------------
+
+
+def test_a_notebook_stores_a_still_of_the_explorer(explorer):
+    explorer.move(1, -2)
+    bundle = explorer._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+    assert bundle["text/plain"] == "LatentExplorer: the marker is at (1.00, −2.00)."
+    assert bundle["text/html"].startswith('<img src="data:image/png;base64,')
+    assert "A marker is at (1.00, −2.00)" in bundle["text/html"]
+    assert explorer._repr_mimebundle_()["text/html"] == bundle["text/html"]
+
+
+def test_codes_and_labels_are_drawn():
+    rng = np.random.default_rng(0)
+    codes = rng.normal(size=(300, 2))
+    for labels in (rng.integers(0, 10, 300), np.array(["coat", "bag"])[rng.integers(0, 2, 300)]):
+        explorer = LatentExplorer(blob, codes, labels)
+        _, axes = explorer._draw()
+        drawn = axes.collections[0]
+        np.testing.assert_allclose(drawn.get_offsets(), codes)
+        names = [text.get_text() for text in axes.get_legend().get_texts()]
+        assert names == [str(name) for name in np.unique(labels)]
+        colours = drawn.get_facecolors()[:, :3]
+        for name, handle in zip(names, axes.get_legend().legend_handles, strict=True):
+            of_class = colours[labels.astype(str) == name]
+            assert (np.abs(of_class - to_rgb(handle.get_color())) < 1e-6).all()
+        assert f"300 dots in the colours of {len(names)} classes" in explorer._says()
+    assert len(set(COLOURS)) == 10
+
+
+def test_the_legend_lies_inside_the_picture():
+    codes = np.random.default_rng(0).normal(size=(300, 2))
+    fashion = "T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag Ankle_boot"
+    for names in (np.arange(10), np.array(fashion.split())):
+        explorer = LatentExplorer(blob, codes, names[np.arange(300) % 10])
+        figure, axes = explorer._draw()
+        figure.draw_without_rendering()
+        legend = axes.get_legend().get_window_extent()
+        assert legend.x0 >= 0
+        assert legend.x1 <= figure.bbox.x1
+        assert legend.y0 >= 0
+        label = axes.yaxis.label.get_window_extent()
+        assert label.x0 >= 0
