@@ -9,7 +9,7 @@ from ipywidgets import HTML, BoundedFloatText, Box, HBox, VBox
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from libs.live import Live, forget_page, img
+from libs.live import Live, forget_page, img, listen
 from libs.notebook import Picture
 from libs.utils import as_uint8, check_codes, check_images, check_rectangle
 
@@ -99,19 +99,21 @@ class LatentExplorer(Live):
         self.image = self._ask(self.code)  # a wrong function is told now; a slow start too
         self._dragging = False
         self._syncing = False  # are the fields being set to where the marker is?
-        power = math.floor(math.log10(float((self._high - self._low).max()) / 25))
-        self._step = 10.0**power  # of an arrow key: the plane is 25 to 250 steps wide
-        self._digits = max(0, 1 - power)
+        powers = np.floor(np.log10((self._high - self._low) / 25)).astype(int).tolist()
+        self._steps = [10.0**power for power in powers]  # of an arrow key: 25 to 250 make an axis
+        self._digits = [max(0, 1 - power) for power in powers]
         self._fields = [
             BoundedFloatText(
-                min=math.floor(low / self._step) * self._step,  # steps are counted from here
-                max=math.ceil(high / self._step) * self._step,
-                step=self._step,
+                min=math.floor(low / step) * step,  # steps are counted from here
+                max=math.ceil(high / step) * step,
+                step=step,
                 description=name,
                 layout={"width": "116px"},
                 style={"description_width": "1em"},
             )
-            for name, low, high in zip("xy", self._low.tolist(), self._high.tolist(), strict=True)
+            for name, low, high, step in zip(
+                "xy", self._low.tolist(), self._high.tolist(), self._steps, strict=True
+            )
         ]
         width, height = self._size
         self._canvas = Canvas(width=_SHARP * width, height=_SHARP * height)
@@ -137,17 +139,9 @@ class LatentExplorer(Live):
             widget.add_class(name)
         for field in self._fields:
             field.observe(self._type, "value")
-        canvas = self._canvas
-        canvas.on_mouse_down(self._down)
-        canvas.on_mouse_move(self._drag)
-        canvas.on_mouse_up(lambda x, y: self._up())
-        canvas.on_mouse_out(lambda x, y: self._up())
-        canvas.on_touch_start(lambda touches: touches and self._down(*touches[0]))
-        canvas.on_touch_move(lambda touches: touches and self._drag(*touches[0]))
-        canvas.on_touch_end(lambda touches: self._up())
-        canvas.on_touch_cancel(lambda touches: self._up())
-        canvas.on_key_down(self._key)
-        canvas.on_client_ready(self._appear)
+        listen(self._canvas, self._down, self._drag, self._up)
+        self._canvas.on_key_down(self._key)
+        self._canvas.on_client_ready(self._appear)
         self._update()
 
     def move(self, x: float, y: float) -> None:
@@ -210,8 +204,10 @@ class LatentExplorer(Live):
         """Put marker and fields where the code is, and decode it."""
         self._mark()
         self._syncing = True
-        for field, value in zip(self._fields, self.code.tolist(), strict=True):
-            field.value = round(value, self._digits)
+        for field, value, digits in zip(
+            self._fields, self.code.tolist(), self._digits, strict=True
+        ):
+            field.value = round(value, digits)
         self._syncing = False
         self.image = self._ask(self.code)
         seen = img(self.image, f"What {self._place()} is decoded to", "latent-explorer-seen")
@@ -221,7 +217,10 @@ class LatentExplorer(Live):
 
     def _place(self) -> str:
         """Return where the marker is, in words."""
-        x, y = (f"{field.value + 0:.{self._digits}f}" for field in self._fields)
+        x, y = (
+            f"{field.value + 0:.{digits}f}"
+            for field, digits in zip(self._fields, self._digits, strict=True)
+        )
         return f"({x}, {y})".replace("-", "−")
 
     # --- the hand -------------------------------------------------------------------------------
@@ -258,8 +257,8 @@ class LatentExplorer(Live):
             "ArrowDown": (0, -1),
         }
         if key in arrows:
-            steps = 5 if shift else 1
-            self._go(self.code + self._step * steps * np.array(arrows[key]))
+            times = 5 if shift else 1
+            self._go(self.code + times * np.multiply(arrows[key], self._steps))
         elif key in ("Tab", "Escape"):  # the next Tab goes on from here
             self._canvas.blur()
 
@@ -304,7 +303,7 @@ class LatentExplorer(Live):
                 names,
                 ncols=self._columns,
                 loc="upper center",
-                bbox_to_anchor=(0.5, -(BELOW - 4) / PLANE),
+                bbox_to_anchor=(0.5, -(BELOW + 2) / PLANE),
                 borderaxespad=0,
                 borderpad=0,
                 frameon=False,

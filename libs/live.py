@@ -66,6 +66,28 @@ class Live:
         }
 
 
+def listen(canvas: Canvas, down, move, up) -> None:
+    """Have functions called by a hand on ``canvas``, be it with a mouse, a pen or a finger.
+
+    Parameters
+    ----------
+    canvas : ipycanvas.Canvas
+        Where to listen.
+    down, move : callable
+        Take x and y, in pixels of the canvas from its upper left corner.
+    up : callable
+        Takes nothing; leaving the canvas lifts the hand, too.
+    """
+    canvas.on_mouse_down(down)
+    canvas.on_mouse_move(move)
+    canvas.on_mouse_up(lambda x, y: up())
+    canvas.on_mouse_out(lambda x, y: up())
+    canvas.on_touch_start(lambda touches: touches and down(*touches[0]))
+    canvas.on_touch_move(lambda touches: touches and move(*touches[0]))
+    canvas.on_touch_end(lambda touches: up())
+    canvas.on_touch_cancel(lambda touches: up())
+
+
 def forget_page(canvas: Canvas) -> None:
     """Have ``canvas`` painted anew for a page that was opened or loaded again.
 

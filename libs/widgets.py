@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
 from libs.explorer import COLOURS, LatentExplorer
-from libs.live import Live, forget_page, img
+from libs.live import Live, forget_page, img, listen
 from libs.notebook import Picture
 from libs.utils import as_uint8
 
@@ -205,17 +205,9 @@ class DigitPad(Live):
             widget.add_class(name)
         self._clear.on_click(lambda _: self.clear())
         self._show.on_click(lambda _: self._show_recorded())
-        canvas = self._canvas
-        canvas.on_mouse_down(self._down)
-        canvas.on_mouse_move(self._move)
-        canvas.on_mouse_up(lambda x, y: self._up())
-        canvas.on_mouse_out(lambda x, y: self._up())
-        canvas.on_touch_start(lambda touches: touches and self._down(*touches[0]))
-        canvas.on_touch_move(lambda touches: touches and self._move(*touches[0]))
-        canvas.on_touch_end(lambda touches: self._up())
-        canvas.on_touch_cancel(lambda touches: self._up())
-        canvas.on_key_down(self._key)
-        canvas.on_client_ready(self._appear)
+        listen(self._canvas, self._down, self._move, self._up)
+        self._canvas.on_key_down(self._key)
+        self._canvas.on_client_ready(self._appear)
         self.clear()
 
     def draw(self, strokes) -> None:

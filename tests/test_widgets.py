@@ -526,7 +526,7 @@ def test_the_marker_stays_in_the_plane_and_the_fields_follow(low, size, share):
     np.testing.assert_allclose(explorer.code, expected, atol=1e-4)
     assert ((explorer._low <= explorer.code) & (explorer.code <= explorer._high)).all()
     values = [field.value for field in explorer._fields]
-    np.testing.assert_allclose(values, explorer.code, atol=0.51 * explorer._step / 10)
+    assert (np.abs(values - explorer.code) <= 0.051 * np.array(explorer._steps)).all()
     np.testing.assert_array_equal(explorer.image, blob(explorer.code[None])[0])
 
 
@@ -632,6 +632,15 @@ def test_arrow_keys_move_the_marker(explorer):
     np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)  # as far as the plane goes
     press(explorer, "a")
     np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)
+
+
+def test_each_axis_has_its_own_steps():
+    explorer = LatentExplorer(blob, low=(-40, 0), high=(40, 0.3))
+    assert explorer._steps == [1, 0.01]
+    press(explorer, "ArrowUp")
+    press(explorer, "ArrowRight")
+    np.testing.assert_allclose(explorer.code, [1, 0.01], atol=1e-6)
+    assert "(1.0, 0.010)" in repr(explorer)
 
 
 @pytest.mark.parametrize("key", ["Tab", "Escape"])
