@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from ipycanvas import Canvas, hold_canvas
 from ipywidgets import HTML, BoundedFloatText, Box, HBox, VBox
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
@@ -275,7 +276,7 @@ class LatentExplorer(Live):
         """How many classes stand in a row of the legend."""
         return 10 if max(len(str(name)) for name in self._classes) <= 2 else 4
 
-    def _draw(self, extra: int = 0) -> tuple[Figure, object]:
+    def _draw(self, extra: int = 0) -> tuple[Figure, Axes]:
         """Draw the plane, its dots and legend; leave ``extra`` pixels free on the right."""
         width, height = self._size
         width += extra
