@@ -20,6 +20,7 @@ from libs.gif import build_gif
 from libs.utils import as_uint8, montage
 
 _AT_ONCE = 1000  # images in memory as feature maps at one time, outside of training
+_FRAMES = 24  # of an animation at most, which keeps that of MNIST under 2 MB
 
 
 @keras.saving.register_keras_serializable(package="libs")
@@ -336,8 +337,8 @@ class Autoencoder(keras.Model):
             Stop after so many epochs without a smaller validation loss, with the best weights.
         gif : path, optional
             Write an animation of the same 100 images (the first of validation, otherwise of
-            training), reconstructed before the first epoch and after each one. Show it with
-            ``libs.gif.Gif(path, alt)``.
+            training), reconstructed before the first epoch and after each one, or after some of
+            them if there are many. Show it with ``libs.gif.Gif(path, alt)``.
         callbacks : sequence of keras.callbacks.Callback
             More to do while it trains.
         verbose : bool
@@ -658,8 +659,11 @@ class _Film(keras.callbacks.Callback):
 
     def write(self):
         if self.frames:
-            still = [self.frames[-1]] * 4  # so that the result can be looked at
-            build_gif(self.frames + still, interval=0.5, saveto=self.path)
+            last = len(self.frames) - 1
+            chosen = np.unique(np.linspace(0, last, _FRAMES).round().astype(int))
+            frames = [self.frames[i] for i in chosen]
+            still = frames[-1:] * 4  # so that the result can be looked at
+            build_gif(frames + still, interval=0.5, saveto=self.path)
 
 
 # --- checks of arguments --------------------------------------------------------------------

@@ -350,6 +350,14 @@ def test_the_animation_has_a_frame_before_training_and_one_an_epoch(shape, tmp_p
     assert path.stat().st_size < 2_000_000
 
 
+def test_the_animation_of_a_long_training_leaves_epochs_out(tmp_path):
+    model = Autoencoder((8, 8), [8], 2)
+    model.compile(jit_compile=False)
+    model.fit(noise(20, 8, 8), epochs=60, gif=tmp_path / "ae.gif", verbose=0)
+    with Image.open(tmp_path / "ae.gif") as film:
+        assert film.n_frames == 24
+
+
 QUIET = """
 import warnings
 from libs.autoencoder import Autoencoder
