@@ -14,10 +14,10 @@ from rich.table import Table
 from tqdm import tqdm
 
 # In the order of the table; the slowest stands last.
-NAMES = ("datasets", "montage", "gif", "batches", "dashboard", "inverse", "install")
+NAMES = ("datasets", "montage", "gif", "batches", "dashboard", "inverse", "training", "install")
 
 EPILOG = """\
-All times are medians of interleaved runs. ratio is ours divided by the peer's: less is better.
+All times are medians of interleaved runs. ratio is our time divided by the peer's: less is better.
 A missed bound is marked, but does not change the exit status, for timings on a shared machine
 are noisy: run it again with --only. The exit status is 1 if a benchmark crashes.
 """
