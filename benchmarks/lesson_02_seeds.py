@@ -15,7 +15,7 @@ import nbformat
 import numpy as np
 
 NOTEBOOK = ROOT / "notebooks" / "02-neural-networks-by-hand.ipynb"
-# what the cells to read begin to define
+# how lines of the cells to read begin
 DEFINITIONS = (
     "from libs",
     "def sigmoid",
@@ -34,7 +34,8 @@ def lesson() -> dict:
     """Return the names that the lesson's cells of definitions define."""
     names = {}
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
-        if cell.cell_type == "code" and cell.source.startswith(DEFINITIONS):
+        lines = cell.source.splitlines() if cell.cell_type == "code" else []
+        if any(line.startswith(DEFINITIONS) for line in lines):
             exec(cell.source, names)
     return names
 
