@@ -1,0 +1,99 @@
+"""Measure what lesson 08 asserts, over several seeds.
+
+``python -m benchmarks.lesson_08_seeds`` runs the lesson's own notebook from its first cell to its
+last, once for each seed: other first weights, another order of the images. For each number that
+the lesson asserts it prints the smallest and the largest, and it names every assertion that failed.
+"""
+
+from libs.datasets import ROOT
+
+# isort: split
+import argparse
+import json
+
+import nbformat
+import numpy as np
+from nbclient import NotebookClient
+
+NOTEBOOK = ROOT / "notebooks" / "08-inside-the-network.ipynb"
+# what to call each number, and how the notebook's names give it
+NUMBERS = {
+    "validation, softmax": "valid_scores['softmax']",
+    "validation, dense": "valid_scores['dense']",
+    "validation, conv": "valid_scores['conv']",
+    "neighbours alike, untrained": "alike[noisy]",
+    "neighbours alike, trained": "alike[good]",
+    "dead filters of 96, trained": "dead[good]",
+    "dead filters of 96, rate too large": "dead[bad]",
+    "correlation with the last layer, worst digit": "min(match)",
+    "hidden units that never fire": "silent_units",
+    "test, nearest mean image": "by_image",
+    "test, nearest mean fingerprint": "by_print",
+    "test, dense": "by_network",
+    "ideal digits, least sure": "min(sure for sure, _, _ in ends.values())",
+    "like the first noise, no penalty": "ends['no penalty'][1]",
+    "like the first noise, L2": "ends['L2, 0.25'][1]",
+    "blank pixels, L1": "ends['L1, 0.02'][2]",
+    "% right, dense, random signs": "tenth['dense, random signs']",
+    "% right, dense, attacked": "tenth['dense, fast gradient sign']",
+    "% right, conv, random signs": "tenth['conv, random signs']",
+    "% right, conv, attacked": "tenth['conv, fast gradient sign']",
+    "% right, conv, attacked with 0.3": "curves['conv, fast gradient sign'][-1]",
+    "% right, robust": "hardened[0]",
+    "% right, robust, attacked": "hardened[3]",
+    "% right, robust, attacked with 0.3": "hardened[-1]",
+    "ideal like mean, trained as usual": "usual",
+    "ideal like mean, trained on attacks": "on_attacks",
+    "test, softmax": "clean['softmax']",
+    "test, conv": "clean['conv']",
+    "test, robust": "clean['robust']",
+    "opening picture, least sure": "ten_answers.min()",
+}
+
+
+def run(seed: int) -> tuple[dict[str, float], list[str]]:
+    """Run the notebook with a seed; return its numbers and the assertions that failed."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("start()", f"start({seed})")
+        cell.source = cell.source.replace("default_rng(42)", f"default_rng({seed})")
+        cell.source = cell.source.replace("set_random_seed(42)", f"set_random_seed({seed})")
+    values = ", ".join(f"{name!r}: float({formula})" for name, formula in NUMBERS.items())
+    ask = nbformat.v4.new_code_cell(f"import json\nprint(json.dumps({{{values}}}))")
+    notebook.cells.append(ask)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        allow_errors=True,
+        timeout=None,
+        resources={"metadata": {"path": NOTEBOOK.parent}},
+    )
+    client.execute()
+    failed = [
+        f"seed {seed}: {output.ename}\n{cell.source}"
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
+    text = "".join(o.text for o in notebook.cells[-1].outputs if o.get("name") == "stdout")
+    return json.loads(text), failed
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 42])
+    seeds = parser.parse_args().seeds
+    found = []
+    for seed in seeds:
+        numbers, failed = run(seed)
+        found.append(numbers)
+        print(f"seed {seed}: {len(failed)} assertions failed", *failed, sep="\n", flush=True)
+    print(f"\nSeeds {seeds}: mean (smallest to largest)")
+    for name in NUMBERS:
+        values = np.array([numbers[name] for numbers in found])
+        print(f"{name:46} {values.mean():8.4f} ({values.min():.4f} to {values.max():.4f})")
+
+
+if __name__ == "__main__":
+    main()
