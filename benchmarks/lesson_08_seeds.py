@@ -88,7 +88,8 @@ def main() -> None:
     for seed in seeds:
         numbers, failed = run(seed)
         found.append(numbers)
-        print(f"seed {seed}: {len(failed)} assertions failed", *failed, sep="\n", flush=True)
+        print(f"seed {seed}: {len(failed)} assertions failed", *failed, sep="\n")
+        print(json.dumps(numbers), flush=True)
     print(f"\nSeeds {seeds}: mean (smallest to largest)")
     for name in NUMBERS:
         values = np.array([numbers[name] for numbers in found])
