@@ -4,23 +4,28 @@
 changes: the two published autoencoders, then the same networks with one change after the other,
 five epochs in batches of 100 over all 70,000 images each. Then it trains the last row on 60,000,
 and the lesson's small experiments: the linear autoencoder beside PCA, denoising, and code sizes.
-It prints mean, smallest and largest. The lesson's assertions sit outside of these ranges, on the
-easy side. All of it takes an hour and a half on 2 quiet cores; ``--only`` takes a part.
+It prints mean, smallest and largest, and adds every result to ``lesson_04_seeds.json``, from
+which the lesson reads its table. The lesson's assertions sit outside of these ranges, on the easy
+side. All of it takes an hour and a half on 2 quiet cores; ``--only`` takes a part.
 """
 
 from libs.datasets import MNIST
 
 # isort: split
 import argparse
-from collections import defaultdict
+import json
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 from scipy.cluster.vq import kmeans2
 
+from libs.files import replacing
 from libs.utils import corrupt
 
+#: Every result so far, by name and seed. Lesson 04 reads its table of changes from it.
+RESULTS = Path(__file__).with_suffix(".json")
 DENSE = [(784, 512), (512, 256), (256, 128), (128, 64)]
 CONV = [(4, 4, 1, 16), (4, 4, 16, 16), (4, 4, 16, 16)]
 PUBLISHED = {"dense": 0.0332, "conv": 0.0234}
@@ -101,6 +106,7 @@ class Tied:
 
 def train(model, images, rates, seed, epochs=EPOCHS, noise=0.0) -> None:
     """Train by Adam, an epoch a call; ``noise`` is the share of pixels masked in the input."""
+    keras.utils.clear_session()  # lets go of the graphs before, and of the images in them
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.variables)
     images = tf.constant(images)
@@ -148,15 +154,15 @@ def ends(X, kind: str, seed: int, found) -> None:
     """Measure the two rows that the lesson trains itself."""
     options = dict(START)
     errors = row(X, kind, len(X), seed, **options)
-    note(found, f"{kind}, as published", errors.mean())
+    note(found, seed, f"{kind}, as published", errors.mean())
     batches = errors[np.random.default_rng(seed).permutation(len(X))].reshape(-1, BATCH)
     better = (batches.mean(axis=1) <= PUBLISHED[kind]).mean()
-    note(found, f"{kind}, as published, batches at or below {PUBLISHED[kind]}", better)
+    note(found, seed, f"{kind}, as published, batches at or below {PUBLISHED[kind]}", better)
     for change in CHANGES.values():
         options |= change
     errors = row(X, kind, 60_000, seed, **options)
-    note(found, f"{kind}, all changes, trained on 60,000, all images", errors.mean())
-    note(found, f"{kind}, all changes, trained on 60,000, held out", errors[60_000:].mean())
+    note(found, seed, f"{kind}, all changes, trained on 60,000, all images", errors.mean())
+    note(found, seed, f"{kind}, all changes, trained on 60,000, held out", errors[60_000:].mean())
 
 
 def changes(X, kind: str, seed: int, found) -> None:
@@ -164,7 +170,7 @@ def changes(X, kind: str, seed: int, found) -> None:
     options = dict(START)
     for name, change in CHANGES.items():
         options |= change
-        note(found, f"{kind}, + {name}", row(X, kind, len(X), seed, **options).mean())
+        note(found, seed, f"{kind}, + {name}", row(X, kind, len(X), seed, **options).mean())
 
 
 def small(X, seed: int, found) -> None:
@@ -178,23 +184,23 @@ def small(X, seed: int, found) -> None:
     coefficients = (images - centre) @ components(images - centre)
     best = (np.square(images - centre).sum() - np.square(coefficients[:, :16]).sum()) / images.size
     ratio = linear.errors(images - centre).mean() / best
-    note(found, "linear autoencoder over PCA, 16 numbers", ratio)
+    note(found, seed, "linear autoencoder over PCA, 16 numbers", ratio)
 
     options |= {"output": "sigmoid", "biases": True}
     noisy = corrupt(test, noise=0.5, seed=seed)
     for name, noise in (("plain", 0.0), ("denoising", 0.5)):
         model = Tied([(784, 256), (256, 64)], **options)
         train(model, images, one_cycle(3 * 600, 0.003), seed, 3, noise)
-        note(found, f"masked test images, {name} network", model.errors(noisy, test).mean())
+        note(found, seed, f"masked test images, {name} network", model.errors(noisy, test).mean())
         squares = np.sort(np.square(model.kernels[0].numpy()), axis=0)
         share = (squares[-40:].sum(axis=0) / squares.sum(axis=0)).mean()
-        note(found, f"weights in the 40 strongest pixels, {name} network", share)
+        note(found, seed, f"weights in the 40 strongest pixels, {name} network", share)
     for k in (2, 4, 8, 16, 32, 64, 128):
         model = Tied([(784, 256), (256, 128), (128, k)], **options)
         train(model, images, one_cycle(600, 0.003), seed, 1)
-        note(found, f"test error with a code of {k}", model.errors(test).mean())
+        note(found, seed, f"test error with a code of {k}", model.errors(test).mean())
         if k in (2, 8):
-            note(found, f"purity of a code of {k}", purity(model.encode(test).numpy()))
+            note(found, seed, f"purity of a code of {k}", purity(model.encode(test).numpy()))
 
 
 def components(x) -> np.ndarray:
@@ -225,9 +231,12 @@ def both(part):
 PARTS = {"ends": both(ends), "changes": both(changes), "small": small}
 
 
-def note(found, name: str, value: float) -> None:
-    found[name].append(float(value))
+def note(found, seed: int, name: str, value: float) -> None:
+    """Print a result, and add it to the file of results."""
     print(f"  {name}: {value:.5f}", flush=True)
+    found.setdefault(name, {})[str(seed)] = round(float(value), 5)
+    with replacing(RESULTS) as file:
+        file.write((json.dumps(found, indent=1) + "\n").encode())
 
 
 def main() -> None:
@@ -236,14 +245,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     arguments = parser.parse_args()
     X = MNIST().X
-    found = defaultdict(list)
+    found = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     for seed in arguments.seeds:
         print(f"seed {seed}", flush=True)
         for part in arguments.only:
             PARTS[part](X, seed, found)
-    print(f"\nSeeds {arguments.seeds}: mean (smallest to largest).\n")
-    for name, values in found.items():
-        print(f"{name:60} {np.mean(values):.5f} ({min(values):.5f} to {max(values):.5f})")
+    print("\nMean (smallest to largest), seeds.\n")
+    for name, by_seed in found.items():
+        values = list(by_seed.values())
+        spread = f"({min(values):.5f} to {max(values):.5f})"
+        print(f"{name:60} {np.mean(values):.5f} {spread}, {', '.join(by_seed)}")
 
 
 if __name__ == "__main__":
