@@ -274,8 +274,8 @@ class Autoencoder(keras.Model):
         steps_per_execution : int
             Batches that run between two looks at the progress bar or an interruption.
         jit_compile : bool, optional
-            Compile with XLA, which takes a second or two for each size of batch and pays from
-            about 100,000 images on. By default dense networks only: convolutions get slower on a
+            Compile with XLA, which takes about a second more at first and saves about a third of
+            the time from then on. By default dense networks only: convolutions get slower on a
             CPU.
         **kwargs
             As in Keras, such as ``run_eagerly``.
