@@ -1,0 +1,307 @@
+"""The tests of a homework: the same lines run in the student's notebook and when it is graded.
+
+Light on purpose: a student's notebook imports this. In place, a test shows what it found; when
+the homework is graded, :func:`record` collects it instead.
+"""
+
+import contextlib
+import html
+import linecache
+import signal
+import threading
+import traceback
+
+import numpy as np
+from IPython.display import display
+
+from libs.check import check_value
+
+_EMPTY = "not filled in yet, or without a return."
+_record = None  # where findings go when graded; None in a student's notebook
+# sign, ink and paper of a finding, for the share of the points it earns
+_LOOKS = {1: ("✓", "#006b4b", "#e3f4ee"), 0: ("✗", "#9c3a00", "#fcece3")}
+_PART = ("◐", "#6b4b00", "#fcf5e3")
+
+
+class StudentError(Exception):
+    """A student's function failed; the message says how."""
+
+
+class Finding:
+    """What a test found.
+
+    Attributes
+    ----------
+    name : str
+        The test's.
+    points : float
+        What it is worth.
+    share : float
+        What the answer earns of that, 0 to 1.
+    message : str
+        What is wrong, or the mark's reason; may be empty.
+    """
+
+    def __init__(self, name: str, points: float, share: float, message: str) -> None:
+        self.name, self.points, self.share, self.message = name, points, share, message
+
+    def __repr__(self) -> str:
+        sign = _LOOKS.get(self.share, _PART)[0]
+        points = f"{self.points * self.share:g} of {self.points:g}"
+        message = f": {self.message}" if self.message else ""
+        return f"{sign} {self.name} ({points} point{'s' * (self.points != 1)}){message}"
+
+    def _repr_html_(self) -> str:
+        _, ink, paper = _LOOKS.get(self.share, _PART)
+        return (
+            f'<div style="padding:.3em .8em;border-left:4px solid {ink};background:{paper};'
+            f'color:{ink}">{html.escape(repr(self))}</div>'
+        )
+
+
+class test:
+    """One test of an answer: whatever goes wrong inside is its finding, and is not raised.
+
+    Parameters
+    ----------
+    name : str
+        What is tested, for the student.
+    points : float
+        What the test is worth.
+    seconds : float
+        The longest a call of a student's function may take.
+
+    Examples
+    --------
+    >>> with test("two and two"):
+    ...     expect.close(2 + 2, 5, "the sum")
+    ✗ two and two (0 of 1 point): the sum is 4, expected 5.
+    """
+
+    __test__ = False  # pytest: not one of yours
+
+    def __init__(self, name: str, points: float = 1, seconds: float = 10) -> None:
+        self.name, self.points, self.seconds = name, points, seconds
+        self._awarded = None
+
+    def award(self, share: float, message: str) -> None:
+        """Give a part of the points, and say why.
+
+        Parameters
+        ----------
+        share : float
+            Is cut to 0–1; NaN is 0.
+        message : str
+            For the student.
+        """
+        share = float(share)
+        self._awarded = (min(max(share, 0.0), 1.0) if share == share else 0.0, message)
+
+    def __enter__(self) -> "test":
+        self._clock = _alarm(self.seconds) if _record is None else _record.limit(self.seconds)
+        self._clock.__enter__()
+        return self
+
+    def __exit__(self, kind, error, trace) -> bool:
+        self._clock.__exit__(None, None, None)
+        if kind is not None and not issubclass(kind, Exception):
+            return False  # the student pressed stop
+        if error is not None:
+            share, message = 0.0, _explain(error)
+        else:
+            share, message = self._awarded or (1.0, "")
+        finding = Finding(self.name, self.points, share, message)
+        if _record is None:
+            display(finding)
+        else:
+            _record.findings.append(finding)
+        return True
+
+    @staticmethod
+    def later(number: int, points: float) -> None:
+        """Say in the student's notebook that hidden tests are still to come."""
+        if _record is None:
+            tests = "1 more test" if number == 1 else f"{number} more tests"
+            worth = "1 point" if points == 1 else f"{points:g} points"
+            verb = "runs" if number == 1 else "run"
+            print(f"{tests} ({worth}) {verb} when your homework is graded.")
+
+
+class Record:
+    """Findings of a test cell that is being graded.
+
+    Parameters
+    ----------
+    limit : callable
+        Takes seconds, returns a context in which a call may take no longer.
+    """
+
+    def __init__(self, limit) -> None:
+        self.limit, self.findings = limit, []
+
+
+@contextlib.contextmanager
+def record(limit=lambda seconds: contextlib.nullcontext()):
+    """Collect findings in a :class:`Record` rather than show them."""
+    global _record
+    before, _record = _record, Record(limit)
+    try:
+        yield _record
+    finally:
+        _record = before
+
+
+def filled(*answers) -> bool:
+    """Return whether every answer is there: neither ``...`` nor None.
+
+    Examples
+    --------
+    >>> filled(3.0), filled(...), filled(1, None)
+    (True, False, False)
+    """
+    return not any(answer is None or answer is ... for answer in answers)
+
+
+class expect:
+    """What an answer should be. Each raises AssertionError with a sentence for the student."""
+
+    @staticmethod
+    def close(got, expected, what: str, tolerance: float = 1e-5, mistakes=None) -> None:
+        """Demand numbers equal to the expected ones, in a shape equal to theirs.
+
+        Parameters
+        ----------
+        got : number or array
+            The student's.
+        expected : number or array
+            The right one.
+        what : str
+            What it is, for the message.
+        tolerance : float
+            Relative to the size of the expected numbers (at least 1).
+        mistakes : dict of str to number or array, optional
+            What it is when a known mistake was made, by the sentence that names the mistake.
+        """
+        verdict = check_value(got, expected, what, tolerance)
+        if verdict.state == "right":
+            return
+        if verdict.state == "empty":
+            raise AssertionError(f"{what} is {_EMPTY}")
+        for sentence, wrong in (mistakes or {}).items():
+            if check_value(got, wrong, what, tolerance).state == "right":
+                raise AssertionError(f"{what}: {sentence}.")
+        raise AssertionError(verdict.message)
+
+    @staticmethod
+    def shape(got, shape: tuple, what: str) -> None:
+        """Demand a shape; None in it allows any length."""
+        _demand_filled(got, what)
+        have = np.shape(_numbers(got, what))
+        fits = len(have) == len(shape) and all(
+            n is None or n == m for n, m in zip(shape, have, strict=True)
+        )
+        if not fits:
+            wanted = ", ".join("any" if n is None else str(n) for n in shape)
+            turned = ": it is transposed" if have == tuple(shape)[::-1] and len(have) > 1 else ""
+            raise AssertionError(f"{what} has shape {list(have)}, expected [{wanted}]{turned}.")
+
+    @staticmethod
+    def between(got, low: float, high: float, what: str) -> None:
+        """Demand one number from low to high."""
+        _demand_filled(got, what)
+        number = _numbers(got, what)
+        if number.shape != ():
+            raise AssertionError(f"{what} has shape {list(number.shape)}, expected one number.")
+        if not low <= number <= high:
+            raise AssertionError(f"{what} is {number:.6g}, expected {low:g} to {high:g}.")
+
+    @staticmethod
+    def equal(got, expected, what: str) -> None:
+        """Demand the same text, whole number, list or truth value."""
+        _demand_filled(got, what)
+        got = np.asarray(got).tolist() if hasattr(got, "shape") else got
+        if isinstance(expected, list | tuple):
+            same = isinstance(got, list | tuple) and list(got) == list(expected)
+        else:
+            same = got == expected
+        if same is not True:
+            raise AssertionError(f"{what} is {_short(got)}, expected {_short(expected)}.")
+
+    @staticmethod
+    def parts(got, n: int, what: str) -> tuple:
+        """Demand a tuple or list of n parts, and return it."""
+        _demand_filled(got, what)
+        if not isinstance(got, tuple | list):
+            raise AssertionError(f"{what} returns one thing, expected {n}: return a, b, …")
+        if len(got) != n:
+            raise AssertionError(f"{what} returns {len(got)} things, expected {n}.")
+        return tuple(got)
+
+    @staticmethod
+    def dtype(got, dtype: str, what: str) -> None:
+        """Demand a kind of number, "float32" say."""
+        _demand_filled(got, what)
+        have = _numbers(got, what).dtype
+        if have != np.dtype(dtype):
+            raise AssertionError(f"{what} is {have}, expected {dtype}.")
+
+    @staticmethod
+    def true(condition, message: str) -> None:
+        """Demand anything else."""
+        if not bool(condition):
+            raise AssertionError(message)
+
+
+def _demand_filled(got, what):
+    if not filled(got):
+        raise AssertionError(f"{what} is {_EMPTY}")
+
+
+def _numbers(got, what) -> np.ndarray:
+    """Turn an answer into an array of numbers, or say that it isn't one."""
+    try:
+        array = np.asarray(got)
+    except Exception as error:
+        raise AssertionError(f"{what} can't be read as numbers ({error}).") from None
+    if array.dtype.kind not in "fiubc":
+        raise AssertionError(f"{what} is {_short(got)}, expected numbers.")
+    return array
+
+
+def _short(value) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+def _explain(error: Exception) -> str:
+    """Say in one sentence what an exception in a test means for the student."""
+    if isinstance(error, AssertionError | StudentError):
+        return str(error) or "this does not hold."
+    line = ""
+    for frame in traceback.extract_tb(error.__traceback__)[1:]:  # the first is the test's own
+        if "ipython-input" in frame.filename or "ipykernel_" in frame.filename:
+            code = linecache.getline(frame.filename, frame.lineno).strip()
+            line = f" in line {frame.lineno} of your cell, `{code}`"
+    if "NoneType" in str(error) or "ellipsis" in str(error):
+        return f"{type(error).__name__}{line}: {error}. Is an answer {_EMPTY}"
+    return f"{type(error).__name__}{line}: {error}"
+
+
+@contextlib.contextmanager
+def _alarm(seconds: float):
+    """Interrupt a student's endless loop, where the system can."""
+    here = threading.current_thread() is threading.main_thread()
+    if not here or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise StudentError(f"still not done after {seconds:g} s: does a loop never end?")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

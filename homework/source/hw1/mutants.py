@@ -1,0 +1,153 @@
+"""Wrong answers that students give to hw1, and right ones that look different."""
+
+# name: (answer's grade_id, change, part of the message that says why)
+# a change is a list of (old, new) in the solution, or the whole cell's new text
+MUTANTS = {
+    "one mean for all pixels": (
+        "standardise",
+        [("images.mean(axis=0)", "images.mean()"), ("images.std(axis=0)", "images.std()")],
+        "one mean over everything",
+    ),
+    "mean over the wrong axis": (
+        "standardise",
+        [("images.mean(axis=0)", "images.mean(axis=1, keepdims=True)")],
+        "the top row of the images",
+    ),
+    "division by the deviation forgotten": (
+        "standardise",
+        [(" / np.where(spread == 0, 1, spread)", "")],
+        "division by the standard deviation is missing",
+    ),
+    "zero divided by zero": (
+        "standardise",
+        "def standardise(images):\n"
+        "    spread = np.maximum(images.std(axis=0), 0)\n"
+        "    with np.errstate(all='ignore'):\n"
+        "        return (images - images.mean(axis=0)) / spread\n",
+        "NaN",
+    ),
+    "the root of the squared distance": (
+        "distances",
+        [(".sum(axis=2)", ".sum(axis=2) ** 0.5")],
+        "leave out the square root",
+    ),
+    "transposed distances": (
+        "distances",
+        [("a[:, None, :] - b[None, :, :]", "b[:, None, :] - a[None, :, :]")],
+        "transposed",
+    ),
+    "sum over the wrong axis": ("distances", [(".sum(axis=2)", ".sum(axis=1)")], "shape"),
+    "pixels wrap around": (
+        "distances",
+        "def distances(a, b):\n    return ((a[:, None] - b[None]) ** 2).sum(axis=2)\n",
+        "uint8",
+    ),
+    "sum for mean": (
+        "gradient",
+        [
+            ("np.mean(error**2)", "np.sum(error**2)"),
+            ("/ len(y)", ""),
+            ("np.mean(error)", "np.sum(error)"),
+        ],
+        "mean over the points is missing",
+    ),
+    "factor two forgotten": (
+        "gradient",
+        [("2 * X.T", "X.T"), ("2 * np.mean", "np.mean")],
+        "factor 2",
+    ),
+    "bias left out": ("gradient", [("X @ w + b - y", "X @ w - y")], "bias b is left out"),
+    "transpose forgotten": ("gradient", [("X.T @ error", "X @ error")], "matmul"),
+    "whole-number division": ("gradient", [("/ len(y)", "// len(y)")], "the gradient of w"),
+    "uphill": (
+        "descend",
+        [("w.assign_sub", "w.assign_add"), ("b.assign_sub", "b.assign_add")],
+        "w climbs: subtract",
+    ),
+    "bias never moves": ("descend", [("b.assign_sub(rate * db)", "pass")], "b does not move"),
+    "gradient not reset": (
+        "descend",
+        "def descend(X, y, rate, steps):\n"
+        "    X, y = tf.cast(X, tf.float32), tf.cast(y, tf.float32)\n"
+        "    w, b = tf.Variable(tf.zeros(X.shape[1])), tf.Variable(0.0)\n"
+        "    losses, sum_w, sum_b = [], 0.0, 0.0\n"
+        "    for _ in range(steps):\n"
+        "        with tf.GradientTape() as tape:\n"
+        "            loss = tf.reduce_mean((tf.linalg.matvec(X, w) + b - y) ** 2)\n"
+        "        dw, db = tape.gradient(loss, [w, b])\n"
+        "        sum_w, sum_b = sum_w + dw, sum_b + db\n"
+        "        w.assign_sub(rate * sum_w)\n"
+        "        b.assign_sub(rate * sum_b)\n"
+        "        losses.append(float(loss))\n"
+        "    return w, b, losses\n",
+        "w after 50 steps",
+    ),
+    "loss measured after the step": (
+        "descend",
+        [
+            (
+                "        losses.append(float(loss))",
+                "        losses.append(\n"
+                "            float(tf.reduce_mean((tf.linalg.matvec(X, w) + b - y) ** 2))\n"
+                "        )",
+            )
+        ],
+        "measure it before",
+    ),
+    "one step too many": ("descend", [("range(steps)", "range(steps + 1)")], "after one step"),
+    "the rate of one leap": ("rate", [("1 / 3", "1 / 6")], "twice as far"),
+    "the derivative of the wrong bowl": ("rate", [("1 / 3", "2 / 3")], "derivative of 3w² is 6w"),
+    "root of each number": ("square-root", [("X @ X - A", "X * X - A")], "matrix product"),
+    "uphill to the root": ("square-root", [("assign_sub", "assign_add")], "uphill"),
+    "starts from zero": (
+        "square-root",
+        [("tf.eye(A.shape[0])", "tf.zeros(A.shape)")],
+        "X after one step",
+    ),
+    "an endless loop": (
+        "square-root",
+        [("for _ in range(steps):", "while True:")],
+        "does a loop never end?",
+    ),
+}
+
+# name: {grade_id: change}
+VARIANTS = {
+    "standardise by TensorFlow": {
+        "standardise": "def standardise(images):\n"
+        "    mean, variance = tf.nn.moments(tf.cast(images, tf.float64), axes=0)\n"
+        "    return tf.math.divide_no_nan(images - mean, variance**0.5)\n"
+    },
+    "distances by a matrix product": {
+        "distances": "def distances(a, b):\n"
+        "    a, b = np.float64(a), np.float64(b)\n"
+        "    return (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T\n"
+    },
+    "gradient as a list, with a helper": {
+        "gradient": "def predict(w, b, X):\n"
+        "    return np.dot(X, w) + b\n\n\n"
+        "def loss_and_gradient(w, b, X, y):\n"
+        "    e = predict(w, b, X) - y\n"
+        "    return [(e @ e) / e.size, (2 / e.size) * (e @ X), 2 * e.sum() / e.size]\n"
+    },
+    "descent in NumPy": {
+        "descend": "def descend(X, y, rate, steps):\n"
+        "    w, b, losses = np.zeros(X.shape[1], np.float32), np.float32(0), []\n"
+        "    while len(losses) < steps:\n"
+        "        e = X @ w + b - y\n"
+        "        losses += [np.mean(e**2)]\n"
+        "        w, b = w - rate * 2 * X.T @ e / len(y), b - rate * 2 * e.mean()\n"
+        "    return w, b, np.array(losses)\n"
+    },
+    "root in one graph, rate as a rounded number": {
+        "square-root": "@tf.function\n"
+        "def square_root(A, rate, steps):\n"
+        "    A = tf.cast(A, tf.float32)\n"
+        "    X = tf.eye(A.shape[0])\n"
+        "    for _ in tf.range(steps):\n"
+        "        E = X @ X - A\n"
+        "        X = X - rate * 2 * (E @ X + X @ E)\n"
+        "    return X\n",
+        "rate": "largest_rate = 0.333\n",
+    },
+}
