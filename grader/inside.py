@@ -1,0 +1,151 @@
+"""The process in the sandbox that students' processes fork from. Runs as ``python -m grader.inside``.
+
+bubblewrap makes the outer sandbox (no network, a read-only system, the course's data, nothing
+else). Importing TensorFlow there takes 3 s, once: this process imports what the assignment's
+setup cells import, never runs a student's line, and forks for each submission. bubblewrap can't
+be started between the import and the fork (it executes a program), so the fork enters a sandbox
+of its own by the same system calls: new user, process, network and mount name spaces inside the
+outer ones, empty folders to write to, no capabilities, no further user name spaces, limits.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+from pathlib import Path
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_NEW_ALL = 0x10000000 | 0x20000000 | 0x40000000 | 0x20000 | 0x8000000 | 0x4000000  # user pid net …
+_NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
+_SET_NO_NEW_PRIVS, _SET_DUMPABLE, _CAPBSET_DROP, _CAP_VERSION = 38, 4, 24, 0x20080522
+
+
+def _call(name: str, *arguments) -> None:
+    if getattr(_LIBC, name)(*arguments):
+        number = ctypes.get_errno()
+        raise OSError(number, f"{name}: {os.strerror(number)}")
+
+
+def become(uid: int) -> None:
+    """Give up being the superuser, for good.
+
+    bubblewrap, started by the superuser, covers parts of /proc, and a covered /proc can't be
+    mounted anew in an inner sandbox; as another user they can't be written anyway.
+    """
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        if (place := line.split()[4]).startswith("/proc/"):
+            _call("umount2", place.encode(), 0)
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)  # drops the capabilities too
+    _call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)  # own /proc/self stays readable
+
+
+def isolate(folders: list[str], size: int) -> None:
+    """Put this process, which must have one thread only, into a sandbox of its own.
+
+    Returns in a new process, the first of its process name space: all others die with it.
+
+    Parameters
+    ----------
+    folders : list of str
+        Get an empty file system each.
+    size : int
+        Bytes that each may hold.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    _call("unshare", _NEW_ALL)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    if (child := os.fork()) != 0:
+        close_all_but(2)
+        os.waitpid(child, 0)
+        os._exit(0)
+    _call("mount", None, b"/", None, _REC | _PRIVATE, None)
+    for folder in folders:
+        options = f"size={size},mode=0755".encode()
+        _call("mount", b"tmpfs", folder.encode(), b"tmpfs", _NOSUID | _NODEV, options)
+    _call("mount", b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None)
+    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+
+
+def renounce() -> None:
+    """Give up every capability, and the way to get one back."""
+    _call("prctl", _SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    for capability in range(64):
+        _LIBC.prctl(_CAPBSET_DROP, capability, 0, 0, 0)  # fails where there is no such one
+    header = (ctypes.c_uint32 * 2)(_CAP_VERSION, 0)
+    _call("capset", header, (ctypes.c_uint32 * 6)())
+
+
+def limit(limits: dict) -> None:
+    """Set the limits of this process and of all that it starts."""
+    for name, value in limits.items():
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+
+
+def close_all_but(keep: int) -> None:
+    """Close every file but the standard ones and one."""
+    os.closerange(3, keep)
+    os.closerange(max(keep, 2) + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+
+
+def student(connection: socket.socket, settings: dict) -> None:
+    """Become the process of one submission; never returns."""
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        if settings["nested"]:
+            isolate(settings["folders"], settings["folder_bytes"])
+        # the kernel adds this process's number as the grader sees it, which can't be forged
+        connection.send(b"!")
+        renounce()
+        close_all_but(connection.fileno())
+        limit(settings["limits"])
+        os.chdir(settings["home"])
+        from grader.runner import serve
+
+        serve(connection)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            connection.send(f"?{type(error).__name__}: {error}".encode()[:400])
+    os._exit(0)
+
+
+def main() -> None:
+    """Import, say so, then fork for each connection that arrives."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--control", type=int)
+    parser.add_argument("--become", type=int, default=0)
+    arguments = parser.parse_args()
+    if arguments.become:
+        become(arguments.become)
+    control = socket.socket(fileno=arguments.control)
+    settings = json.loads(control.recv(1 << 20))
+    sys.path[:0] = settings["path"]
+    for module in settings["imports"]:
+        with contextlib.suppress(ImportError):  # the setup cell itself will say so
+            importlib.import_module(module)
+    gc.freeze()  # a collection in a child would copy every page it marks
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies
+    control.send(b"ready")
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, 16, 1)
+        if not message:
+            break
+        connection = socket.socket(fileno=descriptors[0])
+        if os.fork() == 0:
+            control.close()
+            student(connection, settings)
+        connection.close()
+
+
+if __name__ == "__main__":
+    main()

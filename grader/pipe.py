@@ -1,0 +1,223 @@
+"""What travels between the grader and a sandbox: JSON, and arrays as raw numbers.
+
+A message is a line of JSON with the lengths of what follows, the JSON, then the arrays' bytes.
+Raw bytes with a checked dtype and shape rather than ``.npy`` files: nothing to unpickle, and no
+header that claims a terabyte.
+"""
+
+import json
+import math
+import socket
+import struct
+import time
+
+import numpy as np
+
+JSON_LIMIT, ARRAYS_LIMIT, ITEMS_LIMIT, DEPTH_LIMIT = 16 << 20, 256 << 20, 100_000, 30
+_DTYPES = {np.dtype(c).str for c in "?bBhHiIlLqQefdFD"}
+
+
+class PipeError(Exception):
+    """The other side is gone, or sent what it must not; the message says what."""
+
+
+class TooLate(PipeError):
+    """No complete message within the time."""
+
+
+class Channel:
+    """One end of a connection that carries messages.
+
+    Parameters
+    ----------
+    connection : socket.socket
+        A stream socket; the channel owns it.
+    """
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+
+    def send(self, message, arrays=(), seconds: float | None = None) -> None:
+        """Send JSON and arrays.
+
+        Parameters
+        ----------
+        message : anything JSON can say
+        arrays : sequence of numpy.ndarray
+            Numbers or booleans.
+        seconds : float, optional
+            Give up after that long.
+
+        Raises
+        ------
+        PipeError
+            The other side is gone or does not read.
+        """
+        text = json.dumps(message).encode()
+        blobs = [np.ascontiguousarray(a).tobytes() for a in arrays]
+        head = struct.pack(f">II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
+        self.connection.settimeout(seconds)
+        try:
+            self.connection.sendall(b"".join([head, text, *blobs]))
+        except TimeoutError:
+            raise TooLate("does not read what it is sent") from None
+        except OSError:
+            raise PipeError("is gone") from None
+
+    def receive(self, seconds: float | None = None):
+        """Wait for a message.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            For the whole of it.
+
+        Returns
+        -------
+        message : what the JSON said
+        blobs : list of bytes
+            Of the arrays.
+
+        Raises
+        ------
+        TooLate
+            Not within the time.
+        PipeError
+            The other side is gone, or its message is malformed or too large.
+        """
+        deadline = None if seconds is None else time.monotonic() + seconds
+        length, count = struct.unpack(">II", self._read(8, deadline))
+        if length > JSON_LIMIT or count > 10_000:
+            raise PipeError(f"sent more than {JSON_LIMIT >> 20} MB of text, or too many arrays")
+        sizes = struct.unpack(f">{count}Q", self._read(8 * count, deadline))
+        if sum(sizes) > ARRAYS_LIMIT:
+            raise PipeError(f"sent arrays of more than {ARRAYS_LIMIT >> 20} MB")
+        text = self._read(length, deadline)
+        blobs = [self._read(size, deadline) for size in sizes]
+        try:
+            return json.loads(text), blobs
+        except (ValueError, RecursionError):
+            raise PipeError("sent what is not JSON") from None
+
+    def _read(self, size: int, deadline: float | None) -> bytes:
+        parts, missing = [], size
+        while missing:
+            left = None if deadline is None else deadline - time.monotonic()
+            if left is not None and left <= 0:
+                raise TooLate("gave no answer in time")
+            self.connection.settimeout(left)
+            try:
+                part = self.connection.recv(min(missing, 1 << 20))
+            except TimeoutError:
+                raise TooLate("gave no answer in time") from None
+            except OSError:
+                part = b""
+            if not part:
+                raise PipeError("is gone")
+            parts.append(part)
+            missing -= len(part)
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
+def pack(value, arrays: list, special=lambda value: None):
+    """Turn a value into JSON; put its arrays into a list.
+
+    Parameters
+    ----------
+    value : None, bool, int, float, str, array, or lists, tuples and dicts of these
+    arrays : list
+        Arrays are appended here.
+    special : callable
+        Is asked about each other kind; returns an array, what JSON can say, or None.
+
+    Raises
+    ------
+    TypeError
+        A kind that does not travel.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if value is ...:
+        return {"kind": "dots"}
+    if type(value) in (int, float):
+        return value if isinstance(value, int) or math.isfinite(value) else {"float": str(value)}
+    if isinstance(value, list | tuple):
+        return {type(value).__mro__[-2].__name__: [pack(v, arrays, special) for v in value]}
+    if isinstance(value, dict):
+        return {"dict": [[str(k), pack(v, arrays, special)] for k, v in value.items()]}
+    if not isinstance(value, np.ndarray | np.generic):
+        found = special(value)
+        if isinstance(found, np.ndarray):
+            value = found
+        elif found is not None:
+            return found
+    if isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+        if array.dtype.str not in _DTYPES:
+            raise TypeError(f"an array of {array.dtype} does not travel")
+        arrays.append(array)
+        return {"array": len(arrays) - 1, "dtype": array.dtype.str, "shape": list(array.shape)}
+    raise TypeError(f"{type(value).__name__} does not travel")
+
+
+def unpack(said, blobs: list, special=lambda said: None, depth: int = 0, count=None):
+    """Turn what :func:`pack` made into plain values, trusting nothing.
+
+    Parameters
+    ----------
+    said : what JSON said
+    blobs : list of bytes
+    special : callable
+        Is asked about each other kind; returns the value, or None.
+
+    Raises
+    ------
+    PipeError
+        It is not what pack makes.
+    """
+    count = count if count is not None else [0]
+    count[0] += 1
+    if depth > DEPTH_LIMIT or count[0] > ITEMS_LIMIT:
+        raise PipeError("sent something nested too deeply or with too many parts")
+    if said is None or isinstance(said, bool | int | float | str):
+        return said
+    if not isinstance(said, dict):
+        raise PipeError("sent a malformed value")
+
+    def inner(part):
+        return unpack(part, blobs, special, depth + 1, count)
+
+    match said:
+        case {"kind": "dots"}:
+            return ...
+        case {"float": "nan" | "inf" | "-inf" as text}:
+            return float(text)
+        case {"list": list(parts)}:
+            return [inner(part) for part in parts]
+        case {"tuple": list(parts)}:
+            return tuple(inner(part) for part in parts)
+        case {"dict": list(parts)} if all(
+            isinstance(p, list) and len(p) == 2 and isinstance(p[0], str) for p in parts
+        ):
+            return {key: inner(part) for key, part in parts}
+        case {"array": int(index), "dtype": str(dtype), "shape": list(shape)}:
+            return _array(index, dtype, shape, blobs)
+    found = special(said)
+    if found is None:
+        raise PipeError("sent a malformed value")
+    return found
+
+
+def _array(index: int, dtype: str, shape: list, blobs: list) -> np.ndarray:
+    if dtype not in _DTYPES or not 0 <= index < len(blobs) or len(shape) > 32:
+        raise PipeError("sent a malformed array")
+    if not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
+        raise PipeError("sent an array of a malformed shape")
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(blobs[index]):
+        raise PipeError("sent an array whose shape and size differ")
+    # a copy: what the student's side sent is read-only, an author's test may write
+    return np.frombuffer(blobs[index], dtype).reshape(shape).copy()

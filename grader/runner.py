@@ -1,0 +1,251 @@
+"""Runs a student's cells and calls the student's functions, in the sandbox.
+
+Everything here shares a process with hostile code: it may be altered at any time, so the grader
+believes nothing it says about marks; it only asks what functions return.
+"""
+
+import builtins
+import contextlib
+import os
+import signal
+import socket
+import sys
+import traceback
+
+import numpy as np
+from IPython.core.displayhook import DisplayHook
+from IPython.core.displaypub import DisplayPublisher
+from IPython.core.interactiveshell import InteractiveShell
+
+from grader.pipe import Channel, PipeError, pack, unpack
+
+TEXT_LIMIT, PICTURES_LIMIT = 20_000, 8 << 20
+_CUT = "\n… the rest of the output is left out"
+
+
+class Outputs:
+    """The outputs of a cell, up to a limit."""
+
+    def __init__(self) -> None:
+        self.items, self.text, self.pictures = [], 0, 0
+
+    def stream(self, name: str, text: str) -> None:
+        """Add printed text."""
+        if not text or self.text > TEXT_LIMIT:
+            return
+        self.text += len(text)
+        if self.text > TEXT_LIMIT:
+            text = text[:TEXT_LIMIT] + _CUT
+        if self.items and self.items[-1].get("name") == name:
+            self.items[-1]["text"] += text
+        else:
+            self.items.append({"output_type": "stream", "name": name, "text": text})
+
+    def show(self, kind: str, data: dict) -> None:
+        """Add what a cell displays: its text and its picture, nothing that could run."""
+        kept = {}
+        if isinstance(text := data.get("text/plain"), str) and self.text <= TEXT_LIMIT:
+            self.text += len(text)
+            kept["text/plain"] = text[:TEXT_LIMIT]
+        picture = data.get("image/png")
+        if isinstance(picture, str) and self.pictures + len(picture) <= PICTURES_LIMIT:
+            self.pictures += len(picture)
+            kept["image/png"] = picture
+        if kept:
+            self.items.append({"output_type": kind, "data": kept})
+
+
+class Stream:
+    """Stands in for ``sys.stdout`` or ``sys.stderr``."""
+
+    encoding, errors = "utf-8", "replace"
+
+    def __init__(self, name: str, shell: "Shell") -> None:
+        self.name, self.shell = name, shell
+
+    def write(self, text: str) -> int:
+        """Add text to the outputs of the cell that runs."""
+        self.shell.outputs.stream(self.name, str(text))
+        return len(text)
+
+    def writelines(self, lines) -> None:
+        """Write each line."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+    def isatty(self) -> bool:
+        """Return False."""
+        return False
+
+
+class Display(DisplayPublisher):
+    """Takes what ``display`` shows."""
+
+    def publish(self, data, metadata=None, **_) -> None:
+        """Add to the outputs of the cell that runs."""
+        self.shell.outputs.show("display_data", data)
+
+
+class Result(DisplayHook):
+    """Takes the value of a cell's last line."""
+
+    def write_output_prompt(self) -> None:
+        """Write none."""
+
+    def write_format_data(self, format_dict, md_dict=None) -> None:
+        """Add to the outputs of the cell that runs."""
+        self.shell.outputs.show("execute_result", format_dict)
+
+
+class Shell(InteractiveShell):
+    """IPython without a terminal or a kernel."""
+
+    def __init__(self, **settings) -> None:
+        self.outputs = Outputs()
+        super().__init__(**settings)
+        self.label = ""
+        self.compile.get_code_name = lambda raw, transformed, number: self.label
+        self.system = self.system_piped
+
+    def enable_gui(self, gui=None) -> None:
+        """Windows: there are none."""
+
+    def _showtraceback(self, kind, error, lines) -> None:
+        """Leave it to :meth:`run`."""
+
+    def run(self, source: str, label: str) -> dict:
+        """Run a cell; return its outputs and, if it failed, where and why."""
+        self.outputs, self.label = Outputs(), label
+        result = self.run_cell(source, store_history=True, cell_id=None)
+        error = result.error_before_exec or result.error_in_exec
+        return {"outputs": self.outputs.items, "error": error and explain(error)}
+
+
+def explain(error: BaseException) -> dict:
+    """Name an exception, and the last line of a student's cell that it came through."""
+    found = {"type": type(error).__name__, "message": "", "cell": None, "line": None}
+    with contextlib.suppress(Exception):
+        found["message"] = str(error)[:1000]
+    if isinstance(error, SyntaxError):
+        found.update(cell=str(error.filename), line=error.lineno, message=str(error.msg)[:1000])
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_filename.startswith("cell:"):
+            found.update(cell=frame.f_code.co_filename, line=line)
+    return found
+
+
+class Server:
+    """Answers the grader's requests."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel, self.kept = channel, []
+        self.shell = Shell.instance(display_pub_class=Display, displayhook_class=Result)
+        self.shell.user_ns["__name__"] = "__main__"
+        sys.stdout, sys.stderr = Stream("stdout", self.shell), Stream("stderr", self.shell)
+        self.shell.run_line_magic("matplotlib", "inline")
+
+    def answer(self, request: dict, blobs: list) -> tuple:
+        """Return what to say and the arrays that go with it."""
+        arrays = []
+        if request["do"] == "run":
+            return self.shell.run(request["source"], request["label"]), arrays
+        if request["do"] == "names":
+            space = self.shell.user_ns
+            return {n: self.try_pack(space[n], arrays) for n in request["names"] if n in space}, arrays
+        self.shell.outputs = Outputs()
+        variables = []
+        function = self.kept[request["handle"]]
+        if request["method"]:
+            function = getattr(function, request["method"])
+
+        def special(said):
+            return self.arriving(said, blobs, variables)
+
+        args = unpack(request["args"], blobs, special)
+        kwargs = unpack(request["kwargs"], blobs, special)
+        result = function(*args, **kwargs)
+        said = {"result": self.try_pack(result, arrays)}
+        said["variables"] = [pack(v.numpy(), arrays) for v in variables]
+        return said, arrays
+
+    def arriving(self, said: dict, blobs: list, variables: list):
+        """Make TensorFlow's own kinds from what the grader sent."""
+        match said:
+            case {"tensor": part}:
+                import tensorflow as tf
+
+                return tf.constant(unpack(part, blobs))
+            case {"variable": part}:
+                import tensorflow as tf
+
+                variables.append(tf.Variable(unpack(part, blobs)))
+                return variables[-1]
+            case {"handle": int(index)}:
+                return self.kept[index]
+        return None
+
+    def try_pack(self, value, arrays: list):
+        """Pack a value; what does not travel is only named."""
+        before = len(arrays)
+        try:
+            return pack(value, arrays, self.leaving)
+        except (TypeError, RecursionError):
+            del arrays[before:]
+            return {"other": type(value).__name__}
+
+    def leaving(self, value):
+        """Turn functions and models into handles, tensors into arrays."""
+        if hasattr(value, "count_params") and hasattr(value, "predict"):
+            return self.handle(value, "model", value)
+        if callable(getattr(value, "numpy", None)):
+            array = np.asarray(value.numpy())
+        elif callable(value) and not isinstance(value, np.ndarray):
+            return self.handle(value, "function", None)
+        elif hasattr(value, "__array__") and not isinstance(value, np.ndarray | np.generic):
+            array = np.asarray(value)
+        else:
+            return None
+        return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+    def handle(self, value, kind: str, model) -> dict:
+        """Keep an object, and give the grader its number."""
+        self.kept.append(value)
+        said = {"handle": len(self.kept) - 1, "kind": kind}
+        if model is not None:
+            for name in ("input_shape", "output_shape"):
+                shape = getattr(model, name, None)
+                said[name] = list(shape) if isinstance(shape, tuple) else None
+        return said
+
+
+def serve(connection: socket.socket) -> None:
+    """Answer requests until the connection closes."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    builtins.exit = builtins.quit = None
+    channel = Channel(connection)
+    server = Server(channel)
+    busy = False
+
+    def interrupt(*_):
+        if busy:  # one that comes late must not end the process
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
+    connection.send(b"+")
+    while True:
+        try:
+            request, blobs = channel.receive()
+        except PipeError:
+            return
+        try:
+            busy = True
+            said, arrays = server.answer(request, blobs)
+        except BaseException as error:  # the student's: SystemExit and KeyboardInterrupt too
+            said, arrays = {"error": explain(error)}, []
+        busy = False
+        channel.send(said, arrays)
