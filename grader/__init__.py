@@ -1,1 +1,3 @@
 """Homework: tests in the student's notebook, and what marks them (``python -m grader``)."""
+
+__version__ = "1.0"

@@ -40,10 +40,13 @@ class Finding:
         What the answer earns of that, 0 to 1.
     message : str
         What is wrong, or the mark's reason; may be empty.
+    error : Exception or None
+        What the test raised.
     """
 
-    def __init__(self, name: str, points: float, share: float, message: str) -> None:
-        self.name, self.points, self.share, self.message = name, points, share, message
+    def __init__(self, name: str, points: float, share: float, message: str, error=None) -> None:
+        self.name, self.points, self.share = name, points, share
+        self.message, self.error = message, error
 
     def __repr__(self) -> str:
         sign = _LOOKS.get(self.share, _PART)[0]
@@ -110,7 +113,7 @@ class test:
             share, message = 0.0, _explain(error)
         else:
             share, message = self._awarded or (1.0, "")
-        finding = Finding(self.name, self.points, share, message)
+        finding = Finding(self.name, self.points, share, message, error)
         if _record is None:
             display(finding)
         else:
@@ -277,6 +280,8 @@ def _explain(error: Exception) -> str:
     """Say in one sentence what an exception in a test means for the student."""
     if isinstance(error, AssertionError | StudentError):
         return str(error) or "this does not hold."
+    if isinstance(error, NameError):
+        return f"{error.name} is not defined."
     line = ""
     for frame in traceback.extract_tb(error.__traceback__)[1:]:  # the first is the test's own
         if "ipython-input" in frame.filename or "ipykernel_" in frame.filename:

@@ -1,0 +1,250 @@
+"""Marks one submission: its cells run in a sandbox, its tests here."""
+
+import builtins
+import hashlib
+import io
+import os
+import time
+from contextlib import ExitStack, contextmanager, redirect_stdout
+from pathlib import Path
+from types import CodeType
+
+import numpy as np
+
+import grader
+from grader import check
+from grader.assignment import Assignment, Step, SubmissionError, blocks
+from grader.outputs import error_output, findings_output, safe_outputs
+from grader.pipe import PipeError
+from grader.remote import Failure, Process
+from grader.sandbox import Dead, Late, Sandbox
+
+DEATHS = 3  # a submission's process is started anew that often
+
+
+def version() -> str:
+    """Return the grader's version and a hash of its code."""
+    code = b"".join(p.read_bytes() for p in sorted(Path(grader.__file__).parent.glob("*.py")))
+    return f"{grader.__version__}+{hashlib.sha256(code).hexdigest()[:12]}"
+
+
+class Marker:
+    """Marks submissions of an assignment, one after the other.
+
+    Parameters
+    ----------
+    assignment : grader.assignment.Assignment
+    secret : list of pathlib.Path
+        Folders that students' code must not see.
+    sandbox : callable
+        Makes what sessions come from; another one only for the instructor's own files.
+    """
+
+    def __init__(self, assignment: Assignment, secret=(), sandbox=Sandbox) -> None:
+        self.assignment = assignment
+        self.sandbox = sandbox(
+            [*assignment.imports(), "grader.runner", "grader.check"],
+            [assignment.folder, *secret],
+            assignment.data,
+            assignment.memory,
+        )
+        self.sandbox.start()
+        self.trusted = {"__name__": "__main__"}
+        with _inside(assignment.folder), redirect_stdout(io.StringIO()):
+            for name, cell in assignment.of_kind("setup").items():
+                exec(compile(cell.source, name, "exec"), self.trusted)
+        self.tests = {
+            name: compile(cell.source, name, "exec")
+            for name, cell in assignment.of_kind("test").items()
+        }
+
+    def mark(self, content: bytes) -> tuple[dict, list]:
+        """Mark a submission.
+
+        Parameters
+        ----------
+        content : bytes
+            The submitted file.
+
+        Returns
+        -------
+        record : dict
+            What was found; goes to JSON.
+        cells : list of nbformat.NotebookNode
+            The notebook with its outputs; the tests' are their findings.
+        """
+        began = time.monotonic()
+        record = {
+            "assignment": self.assignment.name,
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "source_sha256": self.assignment.sha256,
+            "grader": version(),
+            "notes": [],
+            "tests": {},
+            "manual": {},
+        }
+        try:
+            merged = self.assignment.merge(content)
+        except SubmissionError as error:
+            record["notes"].append(f"{error} Nothing could be graded.")
+            merged = self.assignment.merge(b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}')
+            merged.notes = []
+        record["notes"] += merged.notes
+        with Run(self, merged.steps, record) as run:
+            for index in range(len(merged.steps)):
+                run.step(index)
+        for name in self.assignment.of_kind("manual"):
+            record["manual"][name] = "empty" if name in merged.unanswered else "to be read"
+        record["score"] = sum(t["score"] for t in record["tests"].values())
+        record["points"] = sum(t["points"] for t in record["tests"].values())
+        record["seconds"] = round(time.monotonic() - began, 2)
+        return record, [step.cell for step in merged.steps]
+
+    def close(self) -> None:
+        """End the sandbox."""
+        self.sandbox.stop()
+
+
+class Run:
+    """One submission on its way."""
+
+    def __init__(self, marker: Marker, steps: list[Step], record: dict) -> None:
+        self.marker, self.steps, self.record = marker, steps, record
+        self.sources = {f"cell:{i}": s.cell.source for i, s in enumerate(steps)}
+        self.skip, self.deaths, self.failed = set(), 0, {}
+        self.until = time.monotonic() + marker.assignment.total_seconds
+        self.process = None
+
+    def __enter__(self) -> "Run":
+        self.process = self._new()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.session.end()
+
+    def _new(self) -> Process:
+        process = Process(self.marker.sandbox.session(), self.sources)
+        process.left = lambda: self.until - time.monotonic()
+        return process
+
+    def step(self, index: int) -> None:
+        """Run a cell, or a test cell's tests."""
+        step = self.steps[index]
+        if step.kind == "test":
+            self._revive(index)
+            self._test(index)
+        elif step.cell.cell_type == "code":
+            self._revive(index)
+            step.cell.outputs = self._cell(index)
+
+    def _revive(self, index: int) -> None:
+        """After the process died, start another and bring it to where the last one was."""
+        while self.process.dead and self.deaths < DEATHS:
+            self.deaths += 1
+            self.process.session.end()
+            self.process = self._new()
+            for earlier in range(index):
+                step = self.steps[earlier]
+                if step.cell.cell_type == "code" and step.kind != "test" and not self.process.dead:
+                    self._cell(earlier)
+
+    def _cell(self, index: int) -> list:
+        """Run a cell in the sandbox; return its outputs."""
+        step = self.steps[index]
+        if index in self.skip or self.process.dead:
+            return [error_output(self.failed.get(step.name) or "not run: your process ended")]
+        request = {"do": "run", "source": step.cell.source, "label": f"cell:{index}"}
+        try:
+            said, _ = self.process.ask(request, (), self.marker.assignment.cell_seconds)
+        except Dead as error:
+            self.skip.add(index)  # once is enough
+            why = f"Your process {error} in this cell."
+        except (Late, PipeError) as error:
+            why = f"{error}"
+        else:
+            if said.get("error") is None:
+                return safe_outputs(said.get("outputs"))
+            why, _ = self.process.describe(said["error"])
+            self.failed[step.name] = why
+            return [*safe_outputs(said.get("outputs")), error_output(why)]
+        self.failed[step.name] = why
+        return [error_output(why)]
+
+    def _test(self, index: int) -> None:
+        """Run a test cell here, on stand-ins for the student's names."""
+        step, marker = self.steps[index], self.marker
+        code, cell = marker.tests[step.name], marker.assignment.cells[step.name]
+        space = dict(marker.trusted)
+        wanted = sorted(n for n in names(code) if n not in space and not hasattr(builtins, n))
+
+        @contextmanager
+        def limit(seconds: float):
+            if self.process.dead:
+                self._revive(index)
+                space.update(self.process.names(wanted))
+            with self.process.limit(seconds):
+                yield
+
+        space.update(self.process.names(wanted))
+        problem = ""
+        with ExitStack() as stack:
+            found = stack.enter_context(check.record(limit)).findings
+            stack.enter_context(redirect_stdout(io.StringIO()))
+            stack.enter_context(_inside(marker.assignment.folder))
+            np.random.seed(0)
+            try:
+                exec(code, space)
+            except Exception as error:  # outside of a block: the answer does not even fit
+                problem = check._explain(error)
+        self._note(step, cell, found, problem)
+
+    def _note(self, step: Step, cell, found: list, problem: str) -> None:
+        """Put a test cell's findings into the record and its outputs."""
+        expected = blocks(cell.source)
+        shown = len(blocks(step.cell.source))
+        answer = self.marker.assignment.answer_of(step.name)
+        findings = []
+        for number, block in enumerate(expected):
+            got = found[number] if number < len(found) else None
+            share, message = (got.share, got.message) if got else (0.0, problem or "not reached.")
+            error = got and got.error
+            if number >= shown and isinstance(error, Failure):
+                message = error.quiet
+            findings.append(
+                {
+                    "name": block.name,
+                    "points": block.points,
+                    "score": round(block.points * share, 6),
+                    "message": message,
+                    "hidden": number >= shown,
+                }
+            )
+        self.record["tests"][step.name] = {
+            "points": float(cell.metadata.nbgrader["points"]),
+            "score": sum(f["score"] for f in findings),
+            "stopped": self.failed.get(answer, ""),
+            "findings": findings,
+        }
+        step.cell.outputs = findings_output(self.record["tests"][step.name])
+
+
+def names(code: CodeType) -> set[str]:
+    """Return every global name that code uses."""
+    found = set(code.co_names)
+    for part in code.co_consts:
+        if isinstance(part, CodeType):
+            found |= names(part)
+    return found
+
+
+@contextmanager
+def _inside(folder: Path):
+    """Work in a folder, where an author's code finds ``data``."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+

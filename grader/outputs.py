@@ -1,0 +1,63 @@
+"""What of a graded notebook is shown: students' outputs made harmless, findings of tests."""
+
+import base64
+import binascii
+import html
+
+from nbformat.v4 import new_output
+
+from grader.check import Finding
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+TEXT, OUTPUTS = 25_000, 60
+
+
+def safe_outputs(said) -> list:
+    """Make notebook outputs from what a student's process says it showed: text and PNGs only.
+
+    An HTML or JavaScript output would run in the instructor's browser, inside formgrader.
+    """
+    outputs = []
+    for item in said[:OUTPUTS] if isinstance(said, list) else []:
+        match item:
+            case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
+                outputs.append(new_output("stream", name=name, text=text[:TEXT]))
+            case {"output_type": "display_data" | "execute_result", "data": dict(data)}:
+                kept = {}
+                if isinstance(text := data.get("text/plain"), str):
+                    kept["text/plain"] = text[:TEXT]
+                if picture := _png(data.get("image/png")):
+                    kept["image/png"] = picture
+                outputs.append(new_output("display_data", data=kept))
+    return outputs
+
+
+def _png(text) -> str:
+    """Return a picture's base64 text, normalised, if it is a PNG; else ''."""
+    try:
+        content = base64.b64decode(text, validate=False)
+    except (binascii.Error, TypeError, ValueError):
+        return ""
+    return base64.b64encode(content).decode() if content.startswith(_PNG) else ""
+
+
+def error_output(why: str):
+    """Make an output that says why a cell stopped."""
+    name, _, rest = why.partition(": ")
+    return new_output("error", ename=name, evalue=rest, traceback=[f"✗ {why}"])
+
+
+def findings_output(result: dict) -> list:
+    """Make the outputs of a test cell from its part of a record."""
+    texts, parts = [], []
+    if result["stopped"]:
+        texts.append(f"Your answer's cell stopped: {result['stopped']}")
+        parts.append(f"<p><b>{html.escape(texts[0])}</b></p>")
+    for found in result["findings"]:
+        share = found["score"] / found["points"] if found["points"] else 1
+        hidden = " [when graded]" if found["hidden"] else ""
+        finding = Finding(found["name"] + hidden, found["points"], share, found["message"])
+        texts.append(repr(finding))
+        parts.append(finding._repr_html_())
+    data = {"text/plain": "\n".join(texts), "text/html": "".join(parts)}
+    return [new_output("display_data", data=data)]
