@@ -1,0 +1,331 @@
+"""Wrong answers that students give to hw2, and right ones that look different."""
+
+# name: (answer's grade_id, change, part of the message that says why)
+# a change is a list of (old, new) in the solution, or the whole cell's new text
+MUTANTS = {
+    "pixels not normalised": ("prepare", [(" / 255", "")], "the pixels still go from 0 to 255"),
+    "whole-number division": (
+        "prepare",
+        [(".astype(np.float32) / 255", " // 255 * np.float32(1)")],
+        "whole-number division",
+    ),
+    "divided by the number of grey levels": ("prepare", [("/ 255", "/ 256")], "divide by 255"),
+    "validation pictures in the training part": (
+        "prepare",
+        [("rows[n_valid:]", "rows")],
+        "those for validation must not be among them",
+    ),
+    "off by one in the split": (
+        "prepare",
+        [("rows[n_valid:]", "rows[n_valid + 1 :]")],
+        "the length of the first part is 2, expected 3",
+    ),
+    "the last pictures for validation": (
+        "prepare",
+        [("rows[n_valid:], rows[:n_valid]", "rows[:-n_valid], rows[-n_valid:]")],
+        "not the last",
+    ),
+    "pictures not flattened": (
+        "prepare",
+        [("pixels.reshape(len(pixels), -1)", "pixels")],
+        "has shape [3, 2, 3], expected [3, 6]",
+    ),
+    "double precision": ("prepare", [(".astype(np.float32)", "")], "float64, expected float32"),
+    "softmax over the wrong axis": ("softmax", [("axis=1", "axis=0")], "down the columns"),
+    "softmax over everything": (
+        "softmax",
+        [("powers.sum(axis=1, keepdims=True)", "powers.sum()")],
+        "one sum over everything",
+    ),
+    "the exponential forgotten": (
+        "softmax",
+        "def softmax(scores):\n    return scores / scores.sum(axis=1, keepdims=True)\n",
+        "exponential is missing",
+    ),
+    "naive softmax": (
+        "softmax",
+        "def softmax(scores):\n"
+        "    with np.errstate(all='ignore'):\n"
+        "        powers = np.exp(scores)\n"
+        "        return powers / powers.sum(axis=1, keepdims=True)\n",
+        "too large for a float",
+    ),
+    "one maximum for the whole batch": (
+        "softmax",
+        "def softmax(scores):\n"
+        "    powers = np.exp(scores - scores.max())\n"
+        "    with np.errstate(all='ignore'):\n"
+        "        return powers / powers.sum(axis=1, keepdims=True)\n",
+        "another row has larger ones",
+    ),
+    "sum for mean": ("cross-entropy", [("np.mean", "np.sum")], "the mean is missing"),
+    "minus forgotten": ("cross-entropy", [("np.mean(", "-np.mean(")], "minus is missing"),
+    "softmax twice": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    for _ in range(2):\n"
+        "        powers = np.exp(scores - scores.max(axis=1, keepdims=True))\n"
+        "        scores = powers / powers.sum(axis=1, keepdims=True)\n"
+        "    return -np.mean(np.log(scores[np.arange(len(labels)), labels]))\n",
+        "softmax is applied twice",
+    ),
+    "log of zero": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    powers = np.exp(scores - scores.max(axis=1, keepdims=True))\n"
+        "    p = powers / powers.sum(axis=1, keepdims=True)\n"
+        "    with np.errstate(all='ignore'):\n"
+        "        return -np.mean(np.log(p[np.arange(len(labels)), labels]))\n",
+        "log(0)",
+    ),
+    "clipped probabilities": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    powers = np.exp(scores - scores.max(axis=1, keepdims=True))\n"
+        "    p = powers / powers.sum(axis=1, keepdims=True)\n"
+        "    return -np.mean(np.log(np.clip(p[np.arange(len(labels)), labels], 1e-10, 1)))\n",
+        "clipped before the logarithm",
+    ),
+    "maximum never added again": (
+        "cross-entropy",
+        [("top[:, 0] + np.log", "np.log")],
+        "has to be added again",
+    ),
+    "all labels' columns": (
+        "cross-entropy",
+        [("log_sum - scores[np.arange(len(labels)), labels]", "log_sum - scores[:, labels]")],
+        "one number a row",
+    ),
+    "base ten": (
+        "cross-entropy",
+        [("return np.mean(", "return np.log10(np.e) * np.mean(")],
+        "base 10",
+    ),
+    "gradient summed, not averaged": (
+        "gradients",
+        [("error / len(labels)", "error")],
+        "mean over the pieces is missing",
+    ),
+    "gradient averaged twice": (
+        "gradients",
+        [("error.sum(axis=0)", "error.mean(axis=0)")],
+        "twice",
+    ),
+    "gradient uphill": (
+        "gradients",
+        [("X.T @ error, error.sum(axis=0)", "-X.T @ error, -error.sum(axis=0)")],
+        "label minus p",
+    ),
+    "transpose forgotten": ("gradients", [("X.T @ error", "X @ error")], "matmul"),
+    "gradient transposed": ("gradients", [("X.T @ error", "error.T @ X")], "transposed"),
+    "labels not one-hot": (
+        "gradients",
+        [("error[np.arange(len(labels)), labels] -= 1", "error = error - labels")],
+        "broadcast",
+    ),
+    "labels left out": (
+        "gradients",
+        [("error[np.arange(len(labels)), labels] -= 1", "pass")],
+        "labels are not subtracted",
+    ),
+    "one number for the bias": (
+        "gradients",
+        [("error.sum(axis=0)", "error.sum()")],
+        "the gradient of b has shape []",
+    ),
+    "last batch dropped": (
+        "batches",
+        [("range(0, n, size)", "range(0, n - size + 1, size)")],
+        "the last batch is missing",
+    ),
+    "drawn with replacement": (
+        "batches",
+        [("permutation(n)", "integers(0, n, n)")],
+        "some pieces come twice",
+    ),
+    "not shuffled": (
+        "batches",
+        [("np.random.default_rng(seed).permutation(n)", "np.arange(n)")],
+        "shuffle.",
+    ),
+    "cut first, then shuffled": (
+        "batches",
+        "def shuffled_batches(n, size, seed):\n"
+        "    parts = [np.arange(n)[start : start + size] for start in range(0, n, size)]\n"
+        "    rng = np.random.default_rng(seed)\n"
+        "    full = [parts[i] for i in rng.permutation(n // size)]\n"
+        "    return full + parts[n // size :]\n",
+        "shuffle first, then cut",
+    ),
+    "seed not used": ("batches", [("default_rng(seed)", "default_rng(0)")], "seed is not used"),
+    "seed forgotten": (
+        "batches",
+        [("default_rng(seed)", "default_rng()")],
+        "the same seed gives another order",
+    ),
+    "counts from one": ("batches", [(".permutation(n)", ".permutation(n) + 1")], "the indices"),
+    "training uphill": ("train", [("assign_sub", "assign_add")], "it climbs"),
+    "bias left out of the step": (
+        "train",
+        [("b.assign_sub(rate * db)", "pass")],
+        "b after the step: it has not moved",
+    ),
+    "weights not changed in place": (
+        "train",
+        [("W.assign_sub(rate * dW)", "V = W - rate * dW")],
+        "W.assign_sub",
+    ),
+    "loss summed over the batch": (
+        "train",
+        [("tf.reduce_mean", "tf.reduce_sum")],
+        "mean over the batch is missing",
+    ),
+    "loss fed with probabilities": (
+        "train",
+        [("scores = X[indices] @ W + b", "scores = tf.nn.softmax(X[indices] @ W + b)")],
+        "softmax is applied twice",
+    ),
+    "all pieces at every step": (
+        "train",
+        [("X[indices]", "X"), ("labels[indices]", "labels")],
+        "take those of the batch",
+    ),
+    "gradient not reset": (
+        "train",
+        [
+            ("losses = []", "losses, dW, db = [], 0.0, 0.0"),
+            (
+                "dW, db = tape.gradient(loss, [W, b])",
+                "dW, db = (a + g for a, g in zip((dW, db), tape.gradient(loss, [W, b])))",
+            ),
+        ],
+        "gradients of earlier batches are added up",
+    ),
+    "returns after the first batch": (
+        "train",
+        [("    return losses", "        return losses")],
+        "the list of losses of two batches",
+    ),
+    "reshape without transpose": (
+        "weight-images",
+        [(".T.reshape", ".reshape")],
+        "the bins are mixed up",
+    ),
+    "height and width swapped": (
+        "weight-images",
+        [("-1, height, width", "-1, width, height")],
+        "shape",
+    ),
+    "rows and columns swapped": (
+        "confusion",
+        [("(truth, said)", "(said, truth)")],
+        "yours are swapped",
+    ),
+    "each pair counted once": (
+        "confusion",
+        [("np.add.at(table, (truth, said), 1)", "table[truth, said] += 1")],
+        "counted once",
+    ),
+    "shares for counts": (
+        "confusion",
+        [("return table", "return table / table.sum(axis=1, keepdims=True).clip(1)")],
+        "expected counts",
+    ),
+    "size from the data": (
+        "confusion",
+        [("(classes, classes)", "(max(truth) + 1, max(said) + 1)")],
+        "has shape [2, 3], expected [4, 4]",
+    ),
+    "right answers among the mistakes": (
+        "worst",
+        [("np.flatnonzero(said != truth)", "np.arange(len(p))")],
+        "right answers are among them",
+    ),
+    "least sure first": ("worst", [("-sure[wrong]", "sure[wrong]")], "least sure"),
+    "places among the wrong answers": (
+        "worst",
+        [("wrong[np.argsort(-sure[wrong])][:n]", "np.argsort(-sure[wrong])[:n]")],
+        "not indices of pieces",
+    ),
+    "surest last": ("worst", [("[:n]", "[:n][::-1]")], "the other way round"),
+}
+
+# name: {grade_id: change}
+VARIANTS = {
+    "softmax, loss and gradient by TensorFlow": {
+        "softmax": "def softmax(scores):\n    return tf.nn.softmax(scores, axis=-1)\n",
+        "cross-entropy": "def cross_entropy(scores, labels):\n"
+        "    return tf.reduce_mean(\n"
+        "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)\n"
+        "    )\n",
+        "gradients": "def gradients(X, p, labels):\n"
+        "    error = (p - tf.one_hot(labels, p.shape[1], dtype=p.dtype)) / len(p)\n"
+        "    return tf.matmul(X, error, transpose_a=True), tf.reduce_sum(error, axis=0)\n",
+    },
+    "loops over the pieces": {
+        "prepare": "def prepare(pixels, n_valid):\n"
+        "    rows = np.array([image.ravel() for image in pixels], dtype='float32')\n"
+        "    rows /= 255.0\n"
+        "    return [rows[n_valid:], rows[:n_valid]]\n",
+        "gradients": "def gradients(X, p, labels):\n"
+        "    dW, db = np.zeros((X.shape[1], p.shape[1])), np.zeros(p.shape[1])\n"
+        "    for x, row, label in zip(X, p, labels):\n"
+        "        slope = row - (np.arange(len(row)) == label)\n"
+        "        dW += np.outer(x, slope) / len(X)\n"
+        "        db += slope / len(X)\n"
+        "    return dW, db\n",
+        "confusion": "def confusion(truth, said, classes):\n"
+        "    table = [[0] * classes for _ in range(classes)]\n"
+        "    for i, j in zip(truth, said):\n"
+        "        table[i][j] += 1\n"
+        "    return table\n",
+        "worst": "def worst(p, truth, n):\n"
+        "    wrong = [(-p[i].max(), i) for i in range(len(p)) if np.argmax(p[i]) != truth[i]]\n"
+        "    return [i for _, i in sorted(wrong)[:n]]\n",
+    },
+    "one-hot labels and log-sum-exp by SciPy": {
+        "cross-entropy": "from scipy.special import logsumexp\n\n\n"
+        "def cross_entropy(scores, labels):\n"
+        "    hot = np.eye(scores.shape[1])[labels]\n"
+        "    return float(np.mean(logsumexp(scores, axis=1) - np.sum(hot * scores, axis=1)))\n",
+        "confusion": "def confusion(truth, said, classes):\n"
+        "    return np.eye(classes)[truth].T @ np.eye(classes)[said]\n",
+    },
+    "batches by the old random numbers, split at once": {
+        "batches": "def shuffled_batches(n, size, seed):\n"
+        "    order = np.random.RandomState(seed).permutation(n)\n"
+        "    return np.split(order, range(size, n, size))\n",
+        "weight-images": "def weight_images(W, height, width):\n"
+        "    return np.moveaxis(np.reshape(W, (height, width, -1)), -1, 0)\n",
+    },
+    "training with the gradient by hand": {
+        "train": "def train(X, labels, W, b, batches, rate):\n"
+        "    losses = []\n"
+        "    for part in batches:\n"
+        "        x, hot = X[part], np.eye(b.shape[0], dtype=np.float32)[labels[part]]\n"
+        "        s = x @ W.numpy() + b.numpy()\n"
+        "        s = s - s.max(axis=1, keepdims=True)\n"
+        "        log_p = s - np.log(np.exp(s).sum(axis=1, keepdims=True))\n"
+        "        losses.append(-(hot * log_p).sum(axis=1).mean())\n"
+        "        error = (np.exp(log_p) - hot) / len(x)\n"
+        "        W.assign(W - rate * (x.T @ error))\n"
+        "        b.assign(b - rate * error.sum(axis=0))\n"
+        "    return np.array(losses)\n",
+    },
+    "training by an optimiser of Keras": {
+        "train": "import keras\n\n\n"
+        "def train(X, labels, W, b, batches, rate):\n"
+        "    descent = keras.optimizers.SGD(rate)\n"
+        "    losses = []\n"
+        "    for part in batches:\n"
+        "        with tf.GradientTape() as tape:\n"
+        "            scores = tf.matmul(X[part], W) + b\n"
+        "            each = tf.keras.losses.sparse_categorical_crossentropy(\n"
+        "                labels[part], scores, from_logits=True\n"
+        "            )\n"
+        "            loss = tf.reduce_mean(each)\n"
+        "        losses.append(loss.numpy())\n"
+        "        descent.apply_gradients(zip(tape.gradient(loss, [W, b]), [W, b]))\n"
+        "    return losses\n",
+    },
+}
