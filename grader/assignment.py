@@ -206,11 +206,10 @@ class Assignment:
         """
         notebook = read_notebook(content)
         ids = {c.id: name for name, c in self.stubs.items() if c.get("id")}
-        own, at, place = {name: [] for name in self.cells}, "", 0
+        own, at = {name: [] for name in self.cells}, ""
         extra = {name: [] for name in ["", *self.cells]}
         merged = Merged([])
-        for cell in notebook.cells:
-            place += 1
+        for place, cell in enumerate(notebook.cells, 1):
             name = grade_id(cell) or ids.get(cell.get("id"), "")
             if name in self.cells:
                 at = name
@@ -289,5 +288,3 @@ def clean(cell) -> nbformat.NotebookNode:
         "raw": nbformat.v4.new_raw_cell,
     }
     return make[cell.cell_type](cell.source)
-
-

@@ -1,4 +1,4 @@
-"""The process in the sandbox that students' processes fork from. Runs as ``python -m grader.inside``.
+"""The process in the sandbox from which students' processes fork: ``python -m grader.inside``.
 
 bubblewrap makes the outer sandbox (no network, a read-only system, the course's data, nothing
 else). Importing TensorFlow there takes 3 s, once: this process imports what the assignment's

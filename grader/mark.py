@@ -9,8 +9,6 @@ from contextlib import ExitStack, contextmanager, redirect_stdout
 from pathlib import Path
 from types import CodeType
 
-import numpy as np
-
 import grader
 from grader import check
 from grader.assignment import Assignment, Step, SubmissionError, blocks
@@ -82,14 +80,18 @@ class Marker:
             "notes": [],
             "tests": {},
             "manual": {},
+            "unanswered": [],
         }
         try:
             merged = self.assignment.merge(content)
         except SubmissionError as error:
             record["notes"].append(f"{error} Nothing could be graded.")
-            merged = self.assignment.merge(b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}')
+            merged = self.assignment.merge(
+                b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}'
+            )
             merged.notes = []
         record["notes"] += merged.notes
+        record["unanswered"] = sorted(merged.unanswered)
         with Run(self, merged.steps, record) as run:
             for index in range(len(merged.steps)):
                 run.step(index)
@@ -191,7 +193,6 @@ class Run:
             found = stack.enter_context(check.record(limit)).findings
             stack.enter_context(redirect_stdout(io.StringIO()))
             stack.enter_context(_inside(marker.assignment.folder))
-            np.random.seed(0)
             try:
                 exec(code, space)
             except Exception as error:  # outside of a block: the answer does not even fit
@@ -246,5 +247,3 @@ def _inside(folder: Path):
         yield
     finally:
         os.chdir(before)
-
-

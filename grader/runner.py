@@ -154,7 +154,9 @@ class Server:
             return self.shell.run(request["source"], request["label"]), arrays
         if request["do"] == "names":
             space = self.shell.user_ns
-            return {n: self.try_pack(space[n], arrays) for n in request["names"] if n in space}, arrays
+            return {
+                n: self.try_pack(space[n], arrays) for n in request["names"] if n in space
+            }, arrays
         self.shell.outputs = Outputs()
         variables = []
         function = self.kept[request["handle"]]

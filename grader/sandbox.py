@@ -27,7 +27,7 @@ _CREDENTIALS = struct.Struct("3i")
 
 
 class NoSandbox(Exception):
-    """This machine can't make a sandbox; the message says what to do."""
+    """The machine can't make a sandbox; the message says what to do."""
 
 
 class Dead(Exception):
@@ -122,7 +122,7 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
 
     for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
         if path.is_symlink():
-            line += ["--symlink", os.readlink(path), str(path)]
+            line += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             line += ["--ro-bind", str(path), str(path)]
             made.add(path)

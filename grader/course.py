@@ -1,0 +1,123 @@
+"""A course on disk: nbgrader's folders, and the records of what was graded."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from traitlets.config import Config
+from traitlets.config.loader import PyFileConfigLoader
+
+from grader.assignment import NOTEBOOK_BYTES, Assignment
+
+_STUDENT = re.compile(r"[\w@.\-]{1,100}")
+
+
+class CourseError(Exception):
+    """A command can't do what it is asked to; the message says why."""
+
+
+@dataclass
+class Submission:
+    """A student's file.
+
+    Attributes
+    ----------
+    student : str
+    path : pathlib.Path
+        May be missing.
+    """
+
+    student: str
+    path: Path
+
+    def read(self) -> bytes:
+        """Return the file's content, b"" if it is not a plain file of a decent size."""
+        with contextlib.suppress(OSError):
+            # a link could point at the solution, a pipe could block
+            descriptor = os.open(
+                self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK
+            )
+            with os.fdopen(descriptor, "rb") as file:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return file.read(NOTEBOOK_BYTES + 1)
+        return b""
+
+
+class Course:
+    """A course's folders.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Holds source, release, submitted, autograded, feedback, records.
+    database : str, optional
+        A database's URL; by default ``gradebook.db`` in the root.
+    """
+
+    def __init__(self, root: Path, database: str | None = None) -> None:
+        self.root = Path(root).resolve()
+        if not (self.root / "source").is_dir():
+            raise CourseError(f"{self.root} has no folder source. Name the course: --course FOLDER")
+        self.config = Config()
+        if (self.root / "nbgrader_config.py").exists():
+            self.config = PyFileConfigLoader("nbgrader_config.py", str(self.root)).load_config()
+        url = database or os.environ.get("GRADEBOOK") or self.config.CourseDirectory.get("db_url")
+        self.database = url or f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def assignment(self, name: str) -> Assignment:
+        """Return an assignment of this course."""
+        if not (self.root / "source" / name).is_dir() or not _STUDENT.fullmatch(name):
+            there = ", ".join(self.assignments()) or "none"
+            raise CourseError(f"There is no assignment {name!r}. There are: {there}.")
+        return Assignment(self.root / "source" / name)
+
+    def assignments(self) -> list[str]:
+        """Return the names of all assignments."""
+        folders = sorted((self.root / "source").iterdir())
+        return [f.name for f in folders if (f / f"{f.name}.ipynb").is_file()]
+
+    def submissions(self, name: str) -> list[Submission]:
+        """Return who handed in something for an assignment."""
+        found = sorted((self.root / "submitted").glob(f"*/{name}"))
+        return [
+            Submission(folder.parent.name, folder / f"{name}.ipynb")
+            for folder in found
+            if _STUDENT.fullmatch(folder.parent.name) and not folder.is_symlink()
+        ]
+
+    def record_path(self, name: str, student: str) -> Path:
+        """Return where the record of a submission stands."""
+        return self.root / "records" / name / f"{student}.json"
+
+    def record(self, name: str, student: str) -> dict | None:
+        """Return the record of a submission, None if it is not graded."""
+        try:
+            return json.loads(self.record_path(name, student).read_text())
+        except (OSError, ValueError):
+            return None
+
+    def records(self, name: str) -> list[dict]:
+        """Return all records of an assignment."""
+        paths = sorted((self.root / "records" / name).glob("*.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+
+def write(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    with part.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def digest(content: bytes) -> str:
+    """Return the SHA-256 of a file's content."""
+    return hashlib.sha256(content).hexdigest()
