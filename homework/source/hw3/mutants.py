@@ -95,7 +95,7 @@ MUTANTS = {
     "decoder's biases in the encoder": (
         "encode",
         [("x @ W1 + b1", "x @ W1 + weights[4]")],
-        "encode(x, weights) differs",
+        "c1 is the decoder's bias",
     ),
     "transpose forgotten": ("decode", [("tf.transpose(W2)", "W2")], "Matrix size-incompatible"),
     "encoder's bias in the decoder": (
@@ -222,7 +222,11 @@ MUTANTS = {
         ],
         "the far end is missing",
     ),
-    "off by one": ("plane", [("n)", "n + 1)")], "has shape [16, 2], expected [9, 2]"),
+    "off by one": (
+        "plane",
+        [("high[0], n)", "high[0], n + 1)"), ("low[1], n)", "low[1], n + 1)")],
+        "has shape [16, 2], expected [9, 2]",
+    ),
     "colours count alike": (
         "square",
         [("picture[..., :3] @ np.array([0.299, 0.587, 0.114])", "picture[..., :3].mean(axis=2)")],
@@ -247,7 +251,7 @@ MUTANTS = {
     "grey not expected": (
         "square",
         [("picture if picture.ndim == 2 else picture", "picture")],
-        "matmul",
+        "IndexError",
     ),
     "odd rests the other way round": (
         "square",
