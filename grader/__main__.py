@@ -19,6 +19,46 @@ def release(course: Course, arguments) -> int:
     return 0
 
 
+def collect(course: Course, arguments) -> int:
+    """Take in a folder, or the zip that an LMS exported."""
+    from grader.collect import collect as take
+
+    for name in arguments.assignment:
+        for line in take(course, name, arguments.source, arguments.roster):
+            print(line)
+    return 0
+
+
+def feedback(course: Course, arguments) -> int:
+    """Write a page for each graded student."""
+    from grader.feedback import feedback as make
+
+    for name in arguments.assignment:
+        print(f"{name}: {len(make(course, name, arguments.student))} in {course.root}/feedback")
+    return 0
+
+
+def export(course: Course, arguments) -> int:
+    """Write the marks as tables: by question, for Moodle, for Canvas."""
+    from grader.export import export as make
+
+    for name in arguments.assignment:
+        for path in make(course, name):
+            print(path)
+    return 0
+
+
+def pack(arguments) -> int:
+    """Check your notebook and zip it, to be handed in (students)."""
+    from grader.pack import pack as make
+
+    for name in arguments.assignment:
+        path = arguments.file or Path(f"{name}.ipynb")
+        archive, notes = make(name, path, arguments.incomplete)
+        print("\n".join([*notes, f"Hand in {archive}"]))
+    return 0
+
+
 def grade(course: Course, arguments) -> int:
     """Mark what is handed in and not marked yet."""
     from grader.grade import grade as mark
@@ -69,6 +109,11 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--workers", type=int, default=cores, metavar="N", help=text)
 
     command(release, "*")
+    one = command(collect)
+    text = "a folder, or the zip that an LMS exported"
+    one.add_argument("--from", dest="source", type=Path, required=True, metavar="PATH", help=text)
+    text = "CSV with columns id and name, or id and lms: the course's own ids"
+    one.add_argument("--roster", type=Path, metavar="CSV", help=text)
     one = command(grade)
     workers(one)
     one.add_argument("--student", action="append", default=[], help="only this one (repeatable)")
@@ -76,7 +121,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--scheduler", metavar="ADDRESS", help="spread the work over Dask's workers")
     text = "without a sandbox: for files you wrote yourself, never a student's"
     one.add_argument("--unsafe-own-files", action="store_true", help=text)
+    for function in (feedback, export):
+        one = command(function)
+        if function is feedback:
+            one.add_argument("--student", action="append", default=[], help="only this one")
     workers(command(prove, "*"))
+    one = command(pack)
+    one.add_argument("--file", type=Path, help="your notebook (hw1.ipynb, say, in this folder)")
+    one.add_argument("--incomplete", action="store_true", help="although answers are missing")
     return top
 
 
@@ -84,6 +136,8 @@ def main() -> int:
     """Run a command; return the exit status."""
     arguments = parser().parse_args()
     try:
+        if arguments.function is pack:  # a student has no course folder
+            return pack(arguments)
         return arguments.function(Course(arguments.course, arguments.database), arguments)
     except (AssignmentError, CourseError, NoSandbox) as error:
         print(f"grader: {error}", file=sys.stderr)

@@ -188,7 +188,9 @@ class Assignment:
                 # "x = ..." needs no second row of dots
                 cell.source = re.sub(r"^(.*= \.\.\..*)\n\s*\.\.\.$", r"\1", cell.source, flags=re.M)
         notebook, _ = ComputeChecksums().preprocess(notebook, {})
-        notebook.metadata.homework = {**notebook.metadata.get("homework", {}), "name": self.name}
+        # what `pack` needs to know without the source
+        about = {"name": self.name, "answers": list(self.of_kind("answer", "manual"))}
+        notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **about}
         return notebook
 
     def merge(self, content: bytes) -> Merged:
@@ -282,9 +284,6 @@ def read_notebook(content: bytes) -> nbformat.NotebookNode:
 
 def clean(cell) -> nbformat.NotebookNode:
     """Return a student's own cell: its text and nothing else."""
-    make = {
-        "code": nbformat.v4.new_code_cell,
-        "markdown": nbformat.v4.new_markdown_cell,
-        "raw": nbformat.v4.new_raw_cell,
-    }
-    return make[cell.cell_type](cell.source)
+    if cell.cell_type == "code":
+        return nbformat.v4.new_code_cell(cell.source)
+    return nbformat.v4.new_markdown_cell(cell.source)  # a raw cell could be HTML

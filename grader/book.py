@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -11,6 +12,9 @@ from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 
 from grader.assignment import Assignment
 from grader.course import Course
+
+# nbgrader adds to one collection while it reads another, knowingly
+warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
 
 
 class Book:

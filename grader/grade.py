@@ -15,6 +15,7 @@ from grader.assignment import Assignment
 from grader.book import Book
 from grader.course import Course, Submission, digest, write
 from grader.mark import Marker
+from grader.outputs import safe_markdown
 from grader.sandbox import Sandbox, find_bubblewrap
 
 _markers = {}  # this worker's, by assignment and its source
@@ -158,6 +159,9 @@ def about(submission: Submission) -> dict:
 def keep(course: Course, record: dict, cells: list, assignment: Assignment) -> None:
     """Write the graded notebook, then the record: once that is there, the mark is kept."""
     name, student = record["assignment"], record["student"]
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = safe_markdown(cell.source)
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=dict(assignment.released.metadata))
     nbformat.validator.normalize(notebook)
     path = course.root / "autograded" / student / name / f"{name}.ipynb"

@@ -18,7 +18,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 from pathlib import Path
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -110,13 +109,35 @@ def student(connection: socket.socket, settings: dict) -> None:
         close_all_but(connection.fileno())
         limit(settings["limits"])
         os.chdir(settings["home"])
+        if settings["data"]:
+            Path("data").symlink_to(settings["data"])
         from grader.runner import serve
 
-        serve(connection)
+        serve(connection, settings["space"])
     except BaseException as error:
         with contextlib.suppress(OSError):
             connection.send(f"?{type(error).__name__}: {error}".encode()[:400])
     os._exit(0)
+
+
+def prepare(sources: list[str]) -> dict | None:
+    """Run the assignment's own setup cells once for all: they load its data.
+
+    Returns
+    -------
+    dict or None
+        Their names. None if they can't be shared: they fail (each session will say how), or they
+        start TensorFlow's runtime, whose threads a fork would lose.
+    """
+    from tensorflow.python.eager import context  # the only way to ask
+
+    space = {"__name__": "__main__"}
+    try:
+        for source in sources:
+            exec(compile(source, "setup", "exec"), space)
+    except Exception:
+        return None
+    return None if context.context()._initialized else space
 
 
 def main() -> None:
@@ -129,10 +150,10 @@ def main() -> None:
         become(arguments.become)
     control = socket.socket(fileno=arguments.control)
     settings = json.loads(control.recv(1 << 20))
-    sys.path[:0] = settings["path"]
     for module in settings["imports"]:
         with contextlib.suppress(ImportError):  # the setup cell itself will say so
             importlib.import_module(module)
+    settings["space"] = prepare(settings["setup"])
     gc.freeze()  # a collection in a child would copy every page it marks
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # leaves no zombies
     control.send(b"ready")

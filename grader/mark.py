@@ -45,6 +45,7 @@ class Marker:
             [assignment.folder, *secret],
             assignment.data,
             assignment.memory,
+            setup=[cell.source for cell in assignment.of_kind("setup").values()],
         )
         self.sandbox.start()
         self.trusted = {"__name__": "__main__"}
@@ -156,6 +157,7 @@ class Run:
         if index in self.skip or self.process.dead:
             return [error_output(self.failed.get(step.name) or "not run: your process ended")]
         request = {"do": "run", "source": step.cell.source, "label": f"cell:{index}"}
+        request["setup"] = step.kind == "setup"
         try:
             said, _ = self.process.ask(request, (), self.marker.assignment.cell_seconds)
         except Dead as error:

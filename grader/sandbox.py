@@ -174,11 +174,13 @@ class Sandbox:
         The assignment's own data folder.
     memory : float
         Gigabytes that a session may use.
+    setup : list of str
+        The source's setup cells, run once for all sessions if a fork allows that.
     """
 
-    def __init__(self, imports, secret=(), data=None, memory: float = 4) -> None:
+    def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
         self.imports, self.secret, self.data = list(imports), list(secret), data
-        self.memory, self.nested = memory, True
+        self.memory, self.setup, self.nested = memory, list(setup), True
         self.process = self.control = None
 
     def start(self) -> None:
@@ -194,7 +196,8 @@ class Sandbox:
             "NOFILE": 512,
             "CORE": 0,
         }
-        settings |= {"imports": self.imports, "nested": self.nested, "limits": limits, "path": []}
+        settings |= {"imports": self.imports, "nested": self.nested, "limits": limits}
+        settings |= {"setup": self.setup, "data": str(self.data or "")}
         self.process = subprocess.Popen(
             line,
             pass_fds=[theirs.fileno()],

@@ -1,0 +1,65 @@
+"""``python -m grader feedback``: what students get back."""
+
+from pathlib import Path
+
+import nbformat
+import nbgrader
+from nbconvert import HTMLExporter
+from nbgrader.preprocessors import GetGrades
+from tqdm import tqdm
+from traitlets.config import Config
+
+from grader.course import Course, write
+
+
+def feedback(course: Course, name: str, students=()) -> list[Path]:
+    """Write a page for each graded student, with nbgrader's template.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    name : str
+        The assignment's.
+    students : sequence of str
+        Only these; all if empty.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The pages.
+    """
+    templates = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
+    config = Config(
+        HTMLExporter={
+            "template_name": "feedback",
+            "extra_template_basedirs": [str(templates)],
+            "extra_template_paths": [
+                str(templates.parent / "static" / "node_modules" / "bootstrap" / "dist" / "css")
+            ],
+        }
+    )
+    exporter = HTMLExporter(config=config, preprocessors=[GetGrades])
+    pages = []
+    records = [r for r in course.records(name) if not students or r["student"] in students]
+    for record in tqdm(records, desc=name, unit="student"):
+        student = record["student"]
+        path = course.root / "autograded" / student / name / f"{name}.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_summary(record)))
+        about = {"notebook": name, "assignment": name, "student": student}
+        about["db_url"] = course.database
+        page, _ = exporter.from_notebook_node(notebook, {"nbgrader": about})
+        pages.append(course.root / "feedback" / student / name / f"{name}.html")
+        write(pages[-1], page)
+    return pages
+
+
+def _summary(record: dict) -> str:
+    """Say what was marked, and what was unusual."""
+    lines = [f"Tests: **{record['score']:g} of {record['points']:g} points**."]
+    waiting = [n for n, state in record["manual"].items() if state != "empty"]
+    if waiting:
+        lines.append(f"Read by a person, and not in that sum: {', '.join(waiting)}.")
+    lines += record["notes"]
+    lines.append(f"Marked was the file whose SHA-256 begins {record['sha256'][:12]}.")
+    return "\n".join(f"- {line}" for line in lines)

@@ -1,0 +1,125 @@
+"""``python -m grader pack``: a student's check before handing in, and the file to hand in."""
+
+import asyncio
+import datetime
+import json
+import zipfile
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbgrader.utils import compute_checksum
+
+from grader.assignment import SubmissionError, grade_id, kind, read_notebook
+from grader.course import CourseError, digest
+
+
+def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[str]]:
+    """Check a student's notebook and zip it.
+
+    Parameters
+    ----------
+    name : str
+        The assignment's.
+    path : pathlib.Path
+        The notebook.
+    incomplete : bool
+        Pack it although answers are missing.
+
+    Returns
+    -------
+    archive : pathlib.Path
+        Beside the notebook; holds it and a receipt.
+    notes : list of str
+        What the student should know.
+
+    Raises
+    ------
+    CourseError
+        It is not fit to be handed in; the message says why.
+    """
+    if not path.is_file():
+        raise CourseError(f"{path} is not there. Name your notebook: --file PATH")
+    content = path.read_bytes()
+    try:
+        notebook = read_notebook(content)
+    except SubmissionError as error:
+        raise CourseError(f"{path}: {error}") from None
+    about = notebook.metadata.get("homework", {})
+    if about.get("name") != name:
+        other = f"it is {about['name']}" if about.get("name") else "it is no homework"
+        raise CourseError(f"{path} is not the notebook of {name}: {other}.")
+    missing, notes = _compare(notebook, about.get("answers", []))
+    if missing and not incomplete:
+        raise CourseError(
+            f"not answered yet: {', '.join(missing)}. To hand in the rest, add --incomplete."
+        )
+    notes += [f"Not answered: {', '.join(missing)}."] if missing else []
+    found = _run(notebook, path.parent, about.get("cell_seconds", 60))
+    now = datetime.datetime.now(datetime.UTC)
+    receipt = {
+        "assignment": name,
+        "sha256": digest(content),
+        "packed": now.isoformat(timespec="seconds"),
+        "visible tests": found,
+        "not answered": missing,
+    }
+    archive = path.parent / f"{name}-{receipt['sha256'][:8]}.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        zipped.writestr(f"{name}.ipynb", content)
+        zipped.writestr("receipt.json", json.dumps(receipt, indent=1))
+    return archive, [*found, *notes]
+
+
+def _compare(notebook, answers: list[str]) -> tuple[list[str], list[str]]:
+    """Return which answers are missing, and what else is unusual."""
+    cells = {}
+    for cell in notebook.cells:
+        cells.setdefault(grade_id(cell), []).append(cell)
+    missing, notes = [], []
+    for name in answers:
+        same = [
+            c.metadata.nbgrader.get("checksum") == compute_checksum(c) for c in cells.get(name, [])
+        ]
+        if all(same):
+            missing.append(name)
+        if len(same) > 1:
+            notes.append(f"The answer {name} is there {len(same)} times; all are used, in order.")
+    for name, found in cells.items():
+        about = found[0].metadata.get("nbgrader", {})
+        if name and about.get("locked") and about.get("checksum") != compute_checksum(found[0]):
+            notes.append(f"The cell {name} was changed; it will be put back as it was.")
+    return missing, notes
+
+
+def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[str]:
+    """Run a copy on a fresh kernel; return what the visible tests found."""
+    copy = nbformat.from_dict(notebook)
+    client = NotebookClient(
+        copy, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    )
+    try:
+        client.execute()
+    except CellTimeoutError:
+        raise CourseError(f"a cell runs longer than {seconds} s from a fresh kernel.") from None
+    except (DeadKernelError, asyncio.CancelledError):
+        raise CourseError("your notebook ends its own kernel.") from None
+    except CellExecutionError as error:
+        at = next(
+            i
+            for i, c in enumerate(copy.cells, 1)
+            for o in c.get("outputs", [])
+            if o.output_type == "error"
+        )
+        raise CourseError(
+            f"your notebook does not run from a fresh kernel: cell {at} stops with "
+            f"{error.ename}: {error.evalue}. Try Kernel → Restart and run all."
+        ) from None
+    return [
+        str(output.get("data", {}).get("text/plain", ""))
+        for cell in copy.cells
+        if kind(cell) == "test"
+        for output in cell.outputs
+        if output.output_type in ("display_data", "execute_result")
+    ]
