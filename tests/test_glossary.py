@@ -2,6 +2,9 @@
 
 Bold in a lesson means a new term, where it is defined: it links to its entry, and the entry links
 back to that section. Only lead-ins are bold without being terms: "**Predict first.**" and the like.
+
+The glossary's lines are short, some 65 characters: JupyterLab guesses from their number how high a
+cell will be, and a link into a long page lands at its entry only if the guess is good.
 """
 
 import itertools
