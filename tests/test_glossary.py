@@ -56,11 +56,13 @@ class Bold:
 
 def bold_terms(lesson, sources) -> list[Bold]:
     """Return what is bold in a lesson, but for lead-ins."""
-    found, section = [], ""
+    found, section, wider = [], "", ""
     for source in sources:
+        if section.startswith("Try-it:"):  # an exercise ends with its cells
+            section = wider
         for before, block in itertools.pairwise(MARKDOWN.parse(source)):
             if before.type == "heading_open":
-                section = anchor(block.content)
+                wider, section = section, anchor(block.content)
             link, inside, text = "", None, ""
             for i, token in enumerate(block.children or []):
                 if token.type == "link_open":
