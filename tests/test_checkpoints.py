@@ -1,8 +1,10 @@
 """Checkpoints: a killed training goes on bit by bit the same, and torn files are passed over."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -21,14 +23,14 @@ KILLS = 20
 # generator of noise, an order of samples that changes each epoch, steps inside an epoch. The
 # ballast makes the checkpoint large, so that writing it takes long enough to be hit.
 TRAINING = """
-    import os, random, signal, sys, time
+    import hashlib, os, random, signal, sys, time
     from pathlib import Path
 
     import numpy as np
     import libs, keras, tensorflow as tf
     from libs.checkpoints import Checkpoints
 
-    STEPS, EPOCH, BALLAST = 240, 16, 2_000_000
+    STEPS, EPOCH, BALLAST = 160, 16, 2_000_000
 
     def begin():
         keras.utils.set_random_seed(1)
@@ -70,7 +72,7 @@ TRAINING = """
     def report(state):
         weights = [state.ballast, *state.model.weights, *state.optimizer.variables]
         bits = [state.losses.numpy().tobytes(), *(w.numpy().tobytes() for w in weights)]
-        return [part.hex()[:5000] for part in bits]
+        return [hashlib.sha256(part).hexdigest() for part in bits]
 """
 
 # Importing TensorFlow takes seconds, so it is imported once, and every life is a fork of that:
@@ -122,16 +124,22 @@ LIVES = """
 
 
 def run(program, *arguments):
-    """Run a program in a process of its own; return what it prints as JSON at the end."""
-    done = subprocess.run(
+    """Run a program and all that it forks; return what it prints as JSON at the end."""
+    process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=300,
-        check=False,
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout.splitlines()[-1])
+    try:
+        output, errors = process.communicate(timeout=300)
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # the usual case: all have ended
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == 0, errors[-3000:]
+    return json.loads(output.splitlines()[-1])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="forks a process that holds TensorFlow")
