@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import re
+from urllib.parse import unquote
 
 import nbformat
 import pytest
@@ -54,7 +55,8 @@ def test_it_is_valid_and_its_metadata_is_complete_and_minimal(path):
     course = notebook.metadata.course
     assert set(course) == {"title", "minutes", "prerequisites", "reproduces"}
     assert course["title"]
-    assert 0 < course["minutes"] <= 30
+    # a page that runs nothing, such as the glossary, takes no time
+    assert (0 < course["minutes"] <= 30) if cells(path) else (course["minutes"] == 0)
     assert all(isinstance(sentence, str) for sentence in course["reproduces"])
     for lesson in course["prerequisites"]:
         assert (path.parent / f"{lesson}.ipynb").is_file(), f"no lesson {lesson}"
@@ -115,7 +117,7 @@ def test_its_links_resolve_and_its_pictures_have_alternative_text(path):
             if link.startswith(("https://", "mailto:", "data:")):
                 continue
             assert not link.startswith("http:"), f"{link} is not encrypted"
-            file, _, anchor = link.partition("#")
+            file, _, anchor = unquote(link).partition("#")
             target = (path.parent / file) if file else path
             assert target.exists(), f"{link} leads nowhere"
             assert not anchor or anchor in anchors(target), f"{link}: no such heading"
@@ -167,6 +169,7 @@ def test_it_is_written_to_be_read(path):
                 assert texts(output).count("\n") <= 60 or "text/html" in output.get("data", {})
         else:
             prose = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]+>", " ", cell.source, flags=re.DOTALL)
+            prose = re.sub(r"\]\([^)\s]*\)", "]", prose)  # where a link leads is not read
             is_table = prose.count("|") > 12
             words = len(re.findall(r"\w[\w'’-]*", prose))
             assert words <= 160 or is_table, f"{words} words:\n{cell.source}"
