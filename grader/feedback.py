@@ -10,6 +10,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from grader.course import Course, write
+from grader.outputs import safe_markdown
 
 
 def feedback(course: Course, name: str, students=()) -> list[Path]:
@@ -60,6 +61,6 @@ def _summary(record: dict) -> str:
     waiting = [n for n, state in record["manual"].items() if state != "empty"]
     if waiting:
         lines.append(f"Read by a person, and not in that sum: {', '.join(waiting)}.")
-    lines += record["notes"]
+    lines += map(safe_markdown, record["notes"])
     lines.append(f"Marked was the file whose SHA-256 begins {record['sha256'][:12]}.")
     return "\n".join(f"- {line}" for line in lines)

@@ -12,12 +12,13 @@ from types import CodeType
 import grader
 from grader import check
 from grader.assignment import Assignment, Step, SubmissionError, blocks
-from grader.outputs import error_output, findings_output, safe_outputs
+from grader.outputs import error_output, findings_output, safe_outputs, size
 from grader.pipe import PipeError
-from grader.remote import Failure, Process
-from grader.sandbox import Dead, Late, Sandbox
+from grader.remote import Failure, Process, readable
+from grader.sandbox import Dead, Late, NoSandbox, Sandbox
 
 DEATHS = 3  # a submission's process is started anew that often
+OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
 
 
 def version() -> str:
@@ -42,7 +43,7 @@ class Marker:
         self.assignment = assignment
         self.sandbox = sandbox(
             [*assignment.imports(), "grader.runner", "grader.check"],
-            [assignment.folder, *secret],
+            [assignment.folder, *assignment.hidden, *secret],
             assignment.data,
             assignment.memory,
             setup=[cell.source for cell in assignment.of_kind("setup").values()],
@@ -93,9 +94,19 @@ class Marker:
             merged.notes = []
         record["notes"] += merged.notes
         record["unanswered"] = sorted(merged.unanswered)
-        with Run(self, merged.steps, record) as run:
-            for index in range(len(merged.steps)):
-                run.step(index)
+        run = Run(self, merged.steps, record)
+        try:
+            with run:
+                for index in range(len(merged.steps)):
+                    run.step(index)
+        except NoSandbox:
+            raise
+        except Exception as error:  # a submission that finds a fault in here stops nobody else
+            problem = f"The grader failed ({type(error).__name__}): ask your instructor to look."
+            record["notes"].append(problem)
+            for step in merged.steps:
+                if step.kind == "test" and step.name not in record["tests"]:
+                    run.note(step, [], AssertionError(problem))
         for name in self.assignment.of_kind("manual"):
             record["manual"][name] = "empty" if name in merged.unanswered else "to be read"
         record["score"] = sum(t["score"] for t in record["tests"].values())
@@ -116,7 +127,7 @@ class Run:
         self.sources = {f"cell:{i}": s.cell.source for i, s in enumerate(steps)}
         self.skip, self.deaths, self.failed = set(), 0, {}
         self.until = time.monotonic() + marker.assignment.total_seconds
-        self.process = None
+        self.room, self.process = OUTPUTS, None
 
     def __enter__(self) -> "Run":
         self.process = self._new()
@@ -163,21 +174,25 @@ class Run:
         except Dead as error:
             self.skip.add(index)  # once is enough
             why = f"Your process {error} in this cell."
-        except (Late, PipeError) as error:
+        except PipeError as error:
+            why = f"Your process {error}."
+        except Late as error:
             why = f"{error}"
         else:
+            outputs = safe_outputs(said.get("outputs"), self.room)
+            self.room -= size(outputs)
             if said.get("error") is None:
-                return safe_outputs(said.get("outputs"))
+                return outputs
             why, _ = self.process.describe(said["error"])
             self.failed[step.name] = why
-            return [*safe_outputs(said.get("outputs")), error_output(why)]
+            return [*outputs, error_output(why)]
         self.failed[step.name] = why
         return [error_output(why)]
 
     def _test(self, index: int) -> None:
         """Run a test cell here, on stand-ins for the student's names."""
         step, marker = self.steps[index], self.marker
-        code, cell = marker.tests[step.name], marker.assignment.cells[step.name]
+        code = marker.tests[step.name]
         space = dict(marker.trusted)
         wanted = sorted(n for n in names(code) if n not in space and not hasattr(builtins, n))
 
@@ -190,7 +205,7 @@ class Run:
                 yield
 
         space.update(self.process.names(wanted))
-        problem = ""
+        problem = None
         with ExitStack() as stack:
             found = stack.enter_context(check.record(limit)).findings
             stack.enter_context(redirect_stdout(io.StringIO()))
@@ -198,19 +213,32 @@ class Run:
             try:
                 exec(code, space)
             except Exception as error:  # outside of a block: the answer does not even fit
-                problem = check._explain(error)
-        self._note(step, cell, found, problem)
+                problem = error
+        self.note(step, found, problem)
 
-    def _note(self, step: Step, cell, found: list, problem: str) -> None:
-        """Put a test cell's findings into the record and its outputs."""
+    def note(self, step: Step, found: list, problem: Exception | None) -> None:
+        """Put a test cell's findings into the record and its outputs.
+
+        Parameters
+        ----------
+        step : grader.assignment.Step
+        found : list of grader.check.Finding
+        problem : Exception or None
+            Why there are fewer findings than tests.
+        """
+        cell = self.marker.assignment.cells[step.name]
         expected = blocks(cell.source)
         shown = len(blocks(step.cell.source))
         answer = self.marker.assignment.answer_of(step.name)
         findings = []
         for number, block in enumerate(expected):
-            got = found[number] if number < len(found) else None
-            share, message = (got.share, got.message) if got else (0.0, problem or "not reached.")
-            error = got and got.error
+            if number < len(found):
+                got = found[number]
+                share, message, error = got.share, got.message, got.error
+            else:
+                share, message, error = 0.0, "not reached.", problem
+                if problem is not None:
+                    message = check._explain(problem)
             if number >= shown and isinstance(error, Failure):
                 message = error.quiet
             findings.append(
@@ -218,7 +246,7 @@ class Run:
                     "name": block.name,
                     "points": block.points,
                     "score": round(block.points * share, 6),
-                    "message": message,
+                    "message": readable(message, 1000),
                     "hidden": number >= shown,
                 }
             )

@@ -4,42 +4,70 @@ import base64
 import binascii
 import html
 import re
+import struct
 
 from nbformat.v4 import new_output
 
 from grader.check import Finding
 
-_PNG = b"\x89PNG\r\n\x1a\n"
-TEXT, OUTPUTS = 25_000, 60
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+TEXT, OUTPUTS, PIXELS = 25_000, 60, 50_000_000
+_NOT_TEXT = re.compile(r"[^\n\t\r\x1b -~\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
-def safe_outputs(said) -> list:
+def safe_outputs(said, room: int = 30 << 20) -> list:
     """Make notebook outputs from what a student's process says it showed: text and PNGs only.
 
     An HTML or JavaScript output would run in the instructor's browser, inside formgrader.
+
+    Parameters
+    ----------
+    said : anything
+    room : int
+        Characters that all of them together may have; what follows is left out.
     """
     outputs = []
     for item in said[:OUTPUTS] if isinstance(said, list) else []:
         match item:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
-                outputs.append(new_output("stream", name=name, text=text[:TEXT]))
+                output = new_output("stream", name=name, text=_text(text))
             case {"output_type": "display_data" | "execute_result", "data": dict(data)}:
                 kept = {}
                 if isinstance(text := data.get("text/plain"), str):
-                    kept["text/plain"] = text[:TEXT]
+                    kept["text/plain"] = _text(text)
                 if picture := _png(data.get("image/png")):
                     kept["image/png"] = picture
-                outputs.append(new_output("display_data", data=kept))
+                output = new_output("display_data", data=kept)
+            case _:
+                continue
+        room -= size([output])
+        if room < 0:
+            break
+        outputs.append(output)
     return outputs
 
 
+def size(outputs: list) -> int:
+    """Return how many characters outputs hold, about."""
+    texts = (text for o in outputs for text in [o.get("text", ""), *o.get("data", {}).values()])
+    return sum(map(len, texts))
+
+
+def _text(text: str) -> str:
+    """Return the start of a text without what no file or page can hold."""
+    return _NOT_TEXT.sub("\ufffd", text[:TEXT])
+
+
 def _png(text) -> str:
-    """Return a picture's base64 text, normalised, if it is a PNG; else ''."""
+    """Return a picture's base64 text, normalised, if it is a PNG a browser can show; else ''."""
     try:
         content = base64.b64decode(text, validate=False)
     except (binascii.Error, TypeError, ValueError):
         return ""
-    return base64.b64encode(content).decode() if content.startswith(_PNG) else ""
+    width, height = struct.unpack(">II", content[16:24].ljust(8, b"\xff"))
+    if not content.startswith(_PNG) or width * height > PIXELS:
+        return ""
+    return base64.b64encode(content).decode()
 
 
 def error_output(why: str):
@@ -67,8 +95,10 @@ def findings_output(result: dict) -> list:
 def safe_markdown(text: str) -> str:
     """Make a student's markdown harmless in an instructor's browser; it looks as before.
 
-    Invisible spaces part what would be HTML, an entity, or a link's scheme other than the web's.
+    Invisible spaces part what would be HTML, an entity, a picture, or a link's scheme other than
+    the web's.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
     text = re.sub(r"&(?=[#A-Za-z])", "&\u200b", text)
+    text = text.replace("![", "!\u200b[")  # a picture would be asked for from elsewhere
     return re.sub(r"(?i)\b(?!https?\b)([a-z][a-z0-9+.-]*)(\\?):(?=\S)", "\\1\u200b\\2:", text)

@@ -52,8 +52,12 @@ class Channel:
         ------
         PipeError
             The other side is gone or does not read.
+        ValueError
+            The message is larger than the other side takes.
         """
         text = json.dumps(message).encode()
+        if len(text) > JSON_LIMIT or sum(a.nbytes for a in arrays) > ARRAYS_LIMIT:
+            raise ValueError(f"this is larger than {ARRAYS_LIMIT >> 20} MB, which can't be sent")
         blobs = [np.ascontiguousarray(a).tobytes() for a in arrays]
         head = struct.pack(f">II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
         self.connection.settimeout(seconds)
@@ -215,7 +219,10 @@ def unpack(said, blobs: list, special=lambda said: None, depth: int = 0, count=N
 def _array(index: int, dtype: str, shape: list, blobs: list) -> np.ndarray:
     if dtype not in _DTYPES or not 0 <= index < len(blobs) or len(shape) > 32:
         raise PipeError("sent a malformed array")
-    if not all(type(n) is int and 0 <= n < 1 << 40 for n in shape):
+    if not all(type(n) is int and n >= 0 for n in shape):
+        raise PipeError("sent an array of a malformed shape")
+    # an empty array may not be long in another direction: a sum along it would be
+    if math.prod(max(n, 1) for n in shape) * np.dtype(dtype).itemsize > ARRAYS_LIMIT:
         raise PipeError("sent an array of a malformed shape")
     if math.prod(shape) * np.dtype(dtype).itemsize != len(blobs[index]):
         raise PipeError("sent an array whose shape and size differ")

@@ -12,9 +12,9 @@ from grader.sandbox import Dead, Late, Session
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,59}")
 
 
-def readable(text, length: int = 300) -> str:
-    """Return a text from a student's process as one line without control characters."""
-    text = " ".join(str(text)[: length * 4].split())
+def readable(text: str, length: int = 300) -> str:
+    """Return a text from a student as one line without control characters."""
+    text = " ".join(text[: length * 4].split())
     text = "".join(c for c in text if c.isprintable())
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -139,13 +139,16 @@ class Process:
     def describe(self, said) -> tuple[str, str]:
         """Say where and why the student's code failed; with and without its own words."""
         said = said if isinstance(said, dict) else {}
-        name = said.get("type") if isinstance(said.get("type"), str) else ""
-        name = name if _WORD.fullmatch(name) else "an exception"
-        line, lines = said.get("line"), self.sources.get(str(said.get("cell")), "").split("\n")
+
+        def text(key: str) -> str:
+            return said[key] if isinstance(said.get(key), str) else ""
+
+        name = text("type") if _WORD.fullmatch(text("type")) else "an exception"
+        line, lines = said.get("line"), self.sources.get(text("cell"), "").split("\n")
         where = ""
         if type(line) is int and 1 <= line <= len(lines):
             where = f" in line {line} of your cell, `{readable(lines[line - 1], 100)}`"
-        message = readable(said.get("message") or "")
+        message = readable(text("message"))
         return f"{name}{where}{': ' if message else ''}{message}", f"{name}{where}"
 
 

@@ -7,6 +7,7 @@ believes nothing it says about marks; it only asks what functions return.
 import builtins
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
@@ -20,6 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from grader.pipe import Channel, PipeError, pack, unpack
 
 TEXT_LIMIT, PICTURES_LIMIT = 20_000, 8 << 20
+_PICTURE = re.compile(r'<img src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 _CUT = "\n… the rest of the output is left out"
 
 
@@ -47,12 +49,18 @@ class Outputs:
         if isinstance(text := data.get("text/plain"), str) and self.text <= TEXT_LIMIT:
             self.text += len(text)
             kept["text/plain"] = text[:TEXT_LIMIT]
-        picture = data.get("image/png")
+        picture = data.get("image/png") or _embedded(data.get("text/html"))
         if isinstance(picture, str) and self.pictures + len(picture) <= PICTURES_LIMIT:
             self.pictures += len(picture)
             kept["image/png"] = picture
         if kept:
             self.items.append({"output_type": kind, "data": kept})
+
+
+def _embedded(page) -> str:
+    """Return the PNG, in base64, that ``libs.notebook.show`` wraps in HTML, or nothing."""
+    found = _PICTURE.match(page) if isinstance(page, str) else None
+    return found[1] if found else ""
 
 
 class Stream:
@@ -113,8 +121,10 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui=None) -> None:
         """Windows: there are none."""
 
-    def _showtraceback(self, kind, error, lines) -> None:
-        """Leave it to :meth:`run`."""
+    def showtraceback(self, *_, **__) -> None:
+        """Leave it to :meth:`run`; to lay one out takes long."""
+
+    showsyntaxerror = showtraceback
 
     def run(self, source: str, label: str) -> dict:
         """Run a cell; return its outputs and, if it failed, where and why."""
@@ -260,4 +270,7 @@ def serve(connection: socket.socket, ready: dict | None = None) -> None:
         except BaseException as error:  # the student's: SystemExit and KeyboardInterrupt too
             said, arrays = {"error": explain(error)}, []
         busy = False
-        channel.send(said, arrays)
+        try:
+            channel.send(said, arrays)
+        except ValueError as error:  # too large; nothing is sent yet
+            channel.send({"error": explain(error)})

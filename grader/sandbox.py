@@ -22,7 +22,7 @@ from grader.pipe import Channel, PipeError, TooLate
 ROOT = Path(grader.__file__).resolve().parent.parent
 NOBODY = 65534
 GIGABYTE = 1 << 30
-FOLDER_BYTES, FILE_BYTES, PROCESSES = 512 << 20, 256 << 20, 200
+FOLDER_BYTES, FILE_BYTES, PROCESSES, FILES = 512 << 20, 256 << 20, 200, 2000
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -84,6 +84,15 @@ def visible(data: Path | None) -> list[Path]:
     return [p for p in [*paths, *([data] if data else [])] if p.exists()]
 
 
+def without(path: Path, hidden: list[Path]) -> list[Path]:
+    """Return what makes up a file or folder when some files in it are left out."""
+    if path in hidden:
+        return []
+    if not any(file.is_relative_to(path) for file in hidden):
+        return [path]
+    return [part for child in sorted(path.iterdir()) for part in without(child, hidden)]
+
+
 def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[str], dict]:
     """Return the command that starts a sandbox, and what its process must know.
 
@@ -92,13 +101,14 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
     control : int
         The descriptor it is spoken to through.
     secret : list of pathlib.Path
-        Folders that it must not see.
+        Folders that it must not see, and files that are left out of a folder it sees.
     data : pathlib.Path, optional
         The assignment's own data folder, seen as ``data``.
     """
     home = "/home/student"
     out = Path(libs.__file__).resolve().parent.parent / "notebooks" / "out"
-    paths = visible(data)
+    hidden = [path.resolve() for path in secret if path.is_file()]
+    paths = [part for path in visible(data) for part in without(path, hidden)]
     for path in secret:
         if seen := [p for p in paths if path.resolve().is_relative_to(p)]:
             raise NoSandbox(f"{path} lies in {seen[0]}, which students' code may read. Move it.")
@@ -169,7 +179,7 @@ class Sandbox:
     imports : list of str
         Modules to import ahead of every student's code.
     secret : list of pathlib.Path
-        Folders that must not be seen inside.
+        Folders, and single files, that must not be seen inside.
     data : pathlib.Path, optional
         The assignment's own data folder.
     memory : float
@@ -314,10 +324,14 @@ class Session:
             signal.pidfd_send_signal(self.pidfd, number)
 
     def _watch(self) -> None:
-        """End the process when it and what it started use too much memory together."""
+        """End the process when it and what it started use too much together."""
         while not self._over.wait(0.3):
             with contextlib.suppress(psutil.Error):
                 family = [self.process, *self.process.children(recursive=True)]
+                if sum(p.num_fds() for p in family) > FILES:  # each may hold a socket's memory
+                    self.cause = f"kept more than {FILES} files and sockets open"
+                    self._signal(signal.SIGKILL)
+                    return
                 if sum(p.memory_info().rss for p in family) < self.memory * GIGABYTE:
                     continue
                 # pages that forks share count once here; slower, so only when in doubt

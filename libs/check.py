@@ -144,7 +144,7 @@ def _difference(got, expected, what: str, tolerance: float):
     got, expected = got.astype(np.float64), expected.astype(np.float64)
     if np.isnan(got).any() and not np.isnan(expected).any():
         return f"{what} holds NaN, from 0/0, log(0)·0 or ∞ − ∞."
-    scale = max(1.0, float(np.abs(expected).max(initial=0)))
+    scale = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))
     wrong = ~np.isclose(got, expected, rtol=0, atol=tolerance * scale)
     if not wrong.any():
         return None
