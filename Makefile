@@ -12,7 +12,7 @@ export JUPYTER_PREFER_ENV_PATH := 1
 LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab test notebooks lint browser bench lock gpu env dev
+.PHONY: help lab test notebooks homework release formgrader lint browser bench lock gpu env dev
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -25,6 +25,15 @@ test: env  ## run every test and every notebook
 
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)
+
+homework: env  ## prove every assignment, its tests and its grading
+	$(BIN)/python -m grader prove
+
+release: env  ## make the students' versions, in homework/release
+	$(BIN)/python -m grader release
+
+formgrader: env  ## look at graded homework, and mark by hand, in the browser
+	cd homework && PATH="$(CURDIR)/$(BIN):$$PATH" python -m notebook $(AS_ROOT) --JupyterNotebookApp.default_url=/formgrader
 
 lint: dev  ## check style of code and notebooks, and the workflows
 	$(BIN)/ruff check .

@@ -127,6 +127,12 @@ def finish() -> None:
     settings.parent.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
     settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
+    # nbgrader's buttons are for a hub, and its Validate blocks the server while it runs
+    parts = ("assignment-list", "course-list", "create-assignment", "formgrader", "menu")
+    off = {f"@jupyter/nbgrader:{part}": True for part in (*parts, "validate-assignment")}
+    page = VENV / "etc" / "jupyter" / "labconfig" / "page_config.json"
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(json.dumps({"disabledExtensions": off}, indent=1))
 
 
 def main() -> None:
