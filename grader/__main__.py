@@ -4,13 +4,15 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from grader.assignment import AssignmentError
-from grader.course import Course, CourseError
-from grader.sandbox import NoSandbox
+if TYPE_CHECKING:
+    from grader.course import Course
+
+_ABOUT = "Assign homework, mark it, hand it back, and prove that all of it is right."
 
 
-def release(course: Course, arguments) -> int:
+def release(course: "Course", arguments) -> int:
     """Make the students' version."""
     from grader.release import release as make
 
@@ -19,7 +21,7 @@ def release(course: Course, arguments) -> int:
     return 0
 
 
-def collect(course: Course, arguments) -> int:
+def collect(course: "Course", arguments) -> int:
     """Take in a folder, or the zip that an LMS exported."""
     from grader.collect import collect as take
 
@@ -29,7 +31,7 @@ def collect(course: Course, arguments) -> int:
     return 0
 
 
-def feedback(course: Course, arguments) -> int:
+def feedback(course: "Course", arguments) -> int:
     """Write a page for each graded student."""
     from grader.feedback import feedback as make
 
@@ -38,7 +40,7 @@ def feedback(course: Course, arguments) -> int:
     return 0
 
 
-def export(course: Course, arguments) -> int:
+def export(course: "Course", arguments) -> int:
     """Write the marks as tables: by question, for Moodle, for Canvas."""
     from grader.export import export as make
 
@@ -59,7 +61,7 @@ def pack(arguments) -> int:
     return 0
 
 
-def grade(course: Course, arguments) -> int:
+def grade(course: "Course", arguments) -> int:
     """Mark what is handed in and not marked yet."""
     from grader.grade import grade as mark
 
@@ -74,7 +76,7 @@ def grade(course: Course, arguments) -> int:
     return 0
 
 
-def prove(course: Course, arguments) -> int:
+def prove(course: "Course", arguments) -> int:
     """Show that assignments and their tests are right."""
     from grader.prove import prove as check
 
@@ -91,7 +93,7 @@ def prove(course: Course, arguments) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    top = argparse.ArgumentParser(prog="python -m grader", description=__doc__)
+    top = argparse.ArgumentParser(prog="python -m grader", description=_ABOUT)
     top.add_argument("--course", type=Path, default=Path("homework"), help="its folder (homework)")
     top.add_argument("--database", help="the grade book's URL (sqlite: gradebook.db in the course)")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -135,6 +137,11 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run a command; return the exit status."""
     arguments = parser().parse_args()
+    # only now: TensorFlow comes with them, and takes seconds
+    from grader.assignment import AssignmentError
+    from grader.course import Course, CourseError
+    from grader.sandbox import NoSandbox
+
     try:
         if arguments.function is pack:  # a student has no course folder
             return pack(arguments)

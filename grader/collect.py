@@ -1,24 +1,29 @@
 """``python -m grader collect``: take in what students handed in."""
 
+import contextlib
 import csv
 import io
+import itertools
 import json
 import re
 import stat
 import zipfile
+from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 
 from grader.assignment import NOTEBOOK_BYTES
 from grader.course import Course, CourseError, Submission, digest, write
+from grader.remote import readable
 
 # how Moodle and Canvas name what they export
 _MOODLE = re.compile(r"(?P<name>[^/]+)_(?P<id>\d+)_assignsubmission_file_?")
 _CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<id>\d+)_\d+_(?P<file>.+)")
 _ID = re.compile(r"[^\w@.\-]+")
-ENTRIES, ARCHIVE_BYTES = 20_000, 4 << 30
+ENTRIES, STUDENT_BYTES = 1000, 64 << 20
 
 
 @dataclass
@@ -63,11 +68,9 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
         raise CourseError(f"{source} is not there.")
     ids = _roster(roster) if roster else {}
     students: dict[str, list[Found]] = {}
-    names = {}
     for found in _archive(source) if source.is_file() else _folder(source):
         student = ids.get(found.student) or ids.get(found.name) or found.student
         student = _ID.sub("-", student).strip(".-")[:100] or "nobody"
-        names[student] = found.name
         students.setdefault(student, []).append(found)
     lines = []
     for student, files in tqdm(sorted(students.items()), desc=assignment, unit="student"):
@@ -79,7 +82,8 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
             state = "unchanged" if same else "handed in again"
         if state != "unchanged":
             write(path, content)
-            about = {"name": names[student], "file": files[-1].file}
+            last = files[-1]
+            about = {"name": last.name, "lms": last.student, "file": last.file}
             write(path.parent / "collected.json", json.dumps(about, ensure_ascii=False))
         lines.append(f"{student}: {state}{f', {problem}' if problem else ''}")
     return lines
@@ -110,62 +114,74 @@ def _is(assignment: str, content: bytes) -> bool:
 
 def _folder(folder: Path):
     """Yield the files of a folder: STUDENT/…, or as an LMS names them."""
+    spent = Counter()
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not path.is_file():
             continue
-        content = Submission("", path).read()
-        yield from _files(str(path.relative_to(folder)), content)
+        yield from _files(str(path.relative_to(folder)), Submission("", path).read, spent)
 
 
 def _archive(path: Path):
     """Yield the files of a zip."""
+    spent = Counter()
     try:
         with zipfile.ZipFile(path) as archive:
-            for name, content in _entries(archive, ARCHIVE_BYTES):
-                yield from _files(name, content)
+            for name, read in _entries(archive):
+                yield from _files(name, read, spent)
     except zipfile.BadZipFile as error:
         raise CourseError(f"{path} is not a zip archive ({error}).") from None
 
 
-def _entries(archive: zipfile.ZipFile, limit: int):
-    """Yield each plain file of an archive, whatever its header says about sizes."""
-    for number, entry in enumerate(archive.infolist()):
-        link = stat.S_ISLNK(entry.external_attr >> 16)
-        if entry.is_dir() or link or entry.flag_bits & 1:
-            continue
-        if number >= ENTRIES or limit <= 0:
-            raise CourseError("the archive holds too much to be an export.")
-        try:
-            with archive.open(entry) as file:
-                content = file.read(NOTEBOOK_BYTES + 1)
-        except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, ValueError) as error:
-            content = f"damaged: {error}".encode()
-        limit -= len(content)
-        yield entry.filename, content
+def _entries(archive: zipfile.ZipFile):
+    """Yield the name of each plain file of an archive, and a function that reads it."""
+    for entry in archive.infolist():
+        if not entry.is_dir() and not stat.S_ISLNK(entry.external_attr >> 16):
+            yield entry.filename, partial(_read, archive, entry)
 
 
-def _files(name: str, content: bytes):
-    """Yield a file with its student, and what is in it if it is a student's zip."""
+def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Return a file's content, whatever its header says about sizes."""
+    try:
+        with archive.open(entry) as file:
+            return file.read(NOTEBOOK_BYTES + 1)
+    except Exception as error:  # what zipfile and its decompressors raise is no one kind
+        return f"damaged: {error}".encode(errors="replace")
+
+
+def _files(name: str, read, spent: Counter):
+    """Yield a file with its student, and what is in it if it is a student's zip.
+
+    Below its first name, which the LMS or the instructor gave, a path is the student's choice.
+    """
     parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".", "..")]
     if not parts or parts[0] == "__MACOSX" or parts[-1].startswith("."):
         return
-    file, student, who = parts[-1], "", ""
-    for part in parts[:-1]:
-        if match := _MOODLE.match(part):
-            student, who = match["id"], match["name"]
-    if not student and (match := _CANVAS.fullmatch(file)):
+    file, who = parts[-1], ""
+    if match := _MOODLE.match(parts[0]):
+        student, who = match["id"], match["name"]
+        file = file[match.end() :] if len(parts) == 1 else file
+    elif len(parts) == 1 and (match := _CANVAS.fullmatch(file)):
         student, who, file = match["id"], match["name"], match["file"]
-    if not student:
+    else:
         student = parts[0] if len(parts) > 1 else Path(file).stem
+    who, file = readable(who, 100), readable(file, 100)
+
+    def found(file: str, read) -> Found:
+        content = b""
+        if file.lower().endswith((".ipynb", ".zip")):
+            content = b"left out: this student handed in too much"
+            if spent[student] <= STUDENT_BYTES:
+                content = read()
+                spent[student] += len(content)
+        return Found(student, who, file, content)
+
+    whole = found(file, read)
     if file.lower().endswith(".zip"):
-        try:
-            with zipfile.ZipFile(io.BytesIO(content)) as archive:
-                inner = list(_entries(archive, 10 * NOTEBOOK_BYTES))
-        except (zipfile.BadZipFile, CourseError):
-            inner = []
-        for inside, data in inner:
-            yield Found(student, who, f"{file}: {inside.split('/')[-1]}", data)
-    yield Found(student, who, file, content)
+        with contextlib.suppress(Exception):  # as in _read
+            archive = zipfile.ZipFile(io.BytesIO(whole.content))
+            for inside, inner in itertools.islice(_entries(archive), ENTRIES):
+                yield found(readable(f"{file}: {inside.split('/')[-1]}", 200), inner)
+    yield whole
 
 
 def _roster(path: Path) -> dict[str, str]:

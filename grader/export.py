@@ -35,13 +35,14 @@ def export(course: Course, name: str) -> list[Path]:
         for record in course.records(name):
             student = record["student"]
             try:
+                book.penalise(name, student)  # the due date, or a person's marks, may be new
                 graded = book.gradebook.find_submission_notebook(name, name, student)
             except MissingEntry:
                 continue  # was killed before it was entered: grade enters it
             marks = {grade.name: grade for grade in graded.grades}
             penalty = graded.late_submission_penalty or 0.0
             total, whole = max(0.0, graded.score - penalty), graded.max_score
-            who = _who(course, name, student)
+            who, lms = _who(course, name, student)
             waiting = [n for n, g in marks.items() if g.needs_manual_grade]
             questions.append(
                 {
@@ -59,17 +60,18 @@ def export(course: Course, name: str) -> list[Path]:
             )
             moodle.append(
                 {
-                    "Identifier": f"Participant {student}",
+                    "Identifier": f"Participant {lms}",
                     "Full name": who,
                     "Grade": total,
                     "Maximum Grade": whole,
+                    "Last modified (grade)": "",  # Moodle refuses a table without this column
                     "Feedback comments": " ".join(record["notes"]),
                 }
             )
             canvas.append(
                 {
                     "Student": who or student,
-                    "ID": student,
+                    "ID": lms,
                     "SIS User ID": "",
                     "SIS Login ID": "",
                     "Section": "",
@@ -83,12 +85,13 @@ def export(course: Course, name: str) -> list[Path]:
     return paths
 
 
-def _who(course: Course, name: str, student: str) -> str:
-    """Return a student's name as the LMS gave it, or ''."""
+def _who(course: Course, name: str, student: str) -> tuple[str, str]:
+    """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
     path = course.root / "submitted" / student / name / "collected.json"
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        return str(json.loads(path.read_text())["name"])
-    return ""
+        about = json.loads(path.read_text())
+        return str(about["name"]), str(about["lms"])
+    return "", student
 
 
 def _table(rows: list[dict]) -> str:

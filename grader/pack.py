@@ -97,7 +97,11 @@ def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[st
     """Run a copy on a fresh kernel; return what the visible tests found."""
     copy = nbformat.from_dict(notebook)
     client = NotebookClient(
-        copy, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        copy,
+        timeout=seconds,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--IPKernelApp.log_level=40"],  # its warnings are not for students
     )
     try:
         client.execute()

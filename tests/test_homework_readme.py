@@ -1,0 +1,89 @@
+"""homework/README.md: its table is right, and its commands do the whole round."""
+
+import csv
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grader.assignment import Assignment, grade_id
+from libs.datasets import ROOT
+
+HOMEWORK = ROOT / "homework"
+PAGE = (HOMEWORK / "README.md").read_text(encoding="utf-8")
+SOURCES = sorted(p for p in (HOMEWORK / "source").iterdir() if (p / f"{p.name}.ipynb").is_file())
+STUDENTS = 3
+
+
+def test_the_page_lists_the_assignments_that_there_are():
+    row = r"^\| (hw\d) \| \[(.+?)\]\((.+?)\) \| (\d+) \| (\d+), (\d+) \|$"
+    listed = re.findall(row, PAGE, re.MULTILINE)
+    expected = []
+    for folder in SOURCES:
+        assignment, name = Assignment(folder), folder.name
+        worth = [
+            sum(cell.metadata.nbgrader["points"] for cell in assignment.of_kind(*kinds).values())
+            for kinds in (("test", "manual"), ("manual",))
+        ]
+        link = f"source/{name}/{name}.ipynb"
+        about = (name, assignment.title, link, assignment.minutes, *worth)
+        expected.append(tuple(str(part) for part in about))
+    assert listed == expected
+
+
+def commands() -> list[str]:
+    """Return the lines of the page's code blocks that are to be run."""
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A copy of the course with one assignment, solved by its student, and no records."""
+    root = tmp_path_factory.mktemp("course")
+    shutil.copytree(HOMEWORK / "source" / "hw1", root / "homework" / "source" / "hw1")
+    shutil.copy(HOMEWORK / "nbgrader_config.py", root / "homework")
+    shutil.copytree(ROOT / "tools", root / "tools")
+    assignment = Assignment(root / "homework" / "source" / "hw1")
+    for cell in assignment.released.cells:
+        if grade_id(cell) in assignment.of_kind("answer", "manual"):
+            cell.source = assignment.cells[grade_id(cell)].source
+    nbformat.write(assignment.released, root / "hw1.ipynb")
+    return root
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading needs Linux")
+def test_the_commands_of_the_page_do_the_whole_round(course):
+    said = {}
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    for line in commands():
+        words = shlex.split(line.replace(" 40 ", f" {STUDENTS} "))
+        assert words[0] == "python"
+        done = subprocess.run(
+            [sys.executable, *words[1:]],
+            cwd=course,
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
+        said[" ".join(words[1:4])] = done.stdout
+    steps = ["release", "pack", "collect", "grade", "feedback", "export"]
+    assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
+    assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
+    assert len(list(course.glob("hw1-*.zip"))) == 1
+    assert said["-m grader collect"].count(": new") == STUDENTS
+    assert f"{STUDENTS} marked now, {STUDENTS} in all." in said["-m grader grade"]
+    assert len(list(course.glob("homework/feedback/*/hw1/hw1.html"))) == STUDENTS
+    with (course / "homework/export/hw1-moodle.csv").open(newline="") as file:
+        marks = {row["Identifier"]: float(row["Grade"]) for row in csv.DictReader(file)}
+    assert len(marks) == STUDENTS
+    assert marks["Participant 1001"] == 22  # right, but for what a person reads
+    assert all(mark < 22 for who, mark in marks.items() if who != "Participant 1001")
