@@ -1,0 +1,253 @@
+"""Wrong answers that students give to hw5, and right ones that look different."""
+
+RAW = (  # of both functions of `checkpoint`, without the check of the checksum
+    "def pack(state):\n"
+    "    file = io.BytesIO()\n"
+    "    np.savez(file, **state)\n"
+    "    content = file.getvalue()\n"
+    "    return np.frombuffer(hashlib.sha256(content).digest() + content, np.uint8)\n\n\n"
+    "def unpack(content):\n"
+    "    file = np.load(io.BytesIO(content.tobytes()[32:]))\n"
+    "    state = {key: file[key] for key in file.files}\n"
+    '    return {**state, "step": int(state["step"])}\n'
+)
+
+# name: (answer's grade_id, change, part of the message that says why)
+# a change is a list of (old, new) in the solution, or the whole cell's new text
+MUTANTS = {
+    "velocity not kept": (
+        "train",
+        [
+            (
+                "new, losses = dict(state), []",
+                "new, losses = dict(state), []\n"
+                '    new["vW"], new["vb"] = 0 * new["W"], 0 * new["b"]',
+            )
+        ],
+        "the velocity starts again from zero",
+    ),
+    "steps counted from 0": (
+        "train",
+        [('range(state["step"], state["step"] + steps)', "range(steps)")],
+        "the steps are counted from 0 again",
+    ),
+    "step not stored": ("train", [('state["step"] + steps\n', 'state["step"]\n')], "step"),
+    "velocity left out": ("train", [("MOMENTUM *", "0 *")], "the velocity is left out"),
+    "uphill": ("train", [("- rate_at(step)", "+ rate_at(step)")], "W climbs"),
+    "bias never moves": (
+        "train",
+        [('(("W", dW), ("b", db))', '(("W", dW),)')],
+        "b does not move",
+    ),
+    "always the same rate": ("train", [("rate_at(step)", "rate_at(0)")], "after 8 steps"),
+    "loss of the last step only": (
+        "train",
+        [("losses.append(loss)", "losses = [loss]")],
+        "has shape [1]",
+    ),
+    "checksum not looked at": ("checkpoint", RAW, "a byte is wrong"),
+    "checksum behind": (
+        "checkpoint",
+        [
+            (
+                "hashlib.sha256(content).digest() + content",
+                "content + hashlib.sha256(content).digest()",
+            ),
+            ("whole[32:]", "whole[:-32]"),
+            ("!= whole[:32]", "!= whole[-32:]"),
+        ],
+        "the first 32 bytes are not the SHA-256",
+    ),
+    "checksum of the wrong bytes": (
+        "checkpoint",
+        [("hashlib.sha256(content).digest()", "hashlib.sha256(content[32:]).digest()")],
+        "the first 32 bytes are not the SHA-256",
+    ),
+    "unpickles": (
+        "checkpoint",
+        [("allow_pickle=False", "allow_pickle=True")],
+        "whoever made the file can run code here",
+    ),
+    "saved with half the digits": (
+        "checkpoint",
+        [
+            (
+                "np.savez(file, **state)",
+                "np.savez(file, **{k: np.float32(v) for k, v in state.items()})",
+            )
+        ],
+        "float32, expected float64",
+    ),
+    "velocities not saved": (
+        "checkpoint",
+        [
+            (
+                "np.savez(file, **state)",
+                'np.savez(file, W=state["W"], b=state["b"], step=state["step"])',
+            )
+        ],
+        "the keys of what comes back",
+    ),
+    "step is an array": (
+        "checkpoint",
+        [('return {**state, "step": int(state["step"])}', "return state")],
+        "make it an int",
+    ),
+    "biases left out": (
+        "report",
+        [("for array in weights)", "for array in weights if array.ndim > 1)")],
+        "the biases are numbers too",
+    ),
+    "length for size": ("report", [("array.size", "len(array)")], '"parameters"'),
+    "bits for bytes": ("report", [("4 * count,", "32 * count,")], "those are bits"),
+    "bytes as they are stored": (
+        "report",
+        [('"float32": 4 * count', '"float32": sum(a.nbytes for a in weights)')],
+        "a 32-bit float has four bytes",
+    ),
+    "scales left out": ("report", [("count + 4 * len(weights)", "count")], "scale is left out"),
+    "one scale for all": ("report", [("4 * len(weights)", "4")], "not one for all"),
+    "epsilon left out": ("fold", [(" + EPSILON", "")], "EPSILON is left out"),
+    "variance for its root": (
+        "fold",
+        [("np.sqrt(variance + EPSILON)", "(variance + EPSILON)")],
+        "divide by the square root",
+    ),
+    "bias not scaled": (
+        "fold",
+        [("(b - mean) * scale + beta", "b - mean * scale + beta")],
+        "the old bias is scaled too",
+    ),
+    "mean left out": ("fold", [("(b - mean)", "b")], "the mean is left out"),
+    "beta left out": ("fold", [(" + beta", "")], "beta is left out"),
+    "a scale for each feature": (
+        "fold",
+        [("W * scale,", "W * scale[:, None],")],
+        "not each feature",
+    ),
+    "cut off, not rounded": ("quantise", [("np.rint(w / scale)", "(w / scale)")], "round, don't"),
+    "sign forgotten": ("quantise", [("np.abs(w).max()", "w.max()")], "without its sign"),
+    "128 steps": ("quantise", [("/ 127", "/ 128")], "not 128"),
+    "zero divided by zero": ("quantise", [(" or 1.0", "")], "the scale of zeros"),
+    "floats for q": ("quantise", [(".astype(np.int8), scale", ", scale")], "expected int8"),
+    "int8 runs over": (
+        "quantise",
+        [
+            (
+                "q.astype(np.float32) * np.float32(scale)",
+                "(q * np.int8(scale)).astype(np.float32) if scale > 1 else q * np.float32(scale)",
+            )
+        ],
+        "int8 ends at 127",
+    ),
+    "double precision": (
+        "quantise",
+        [("q.astype(np.float32) * np.float32(scale)", "q * float(scale)")],
+        "float64",
+    ),
+    "pixels not divided": (
+        "hand-over",
+        [("keras.layers.Rescaling(1 / 255)(pixels)", "pixels")],
+        "not divided by 255",
+    ),
+    "softmax twice": (
+        "hand-over",
+        [("dense(x))", "keras.layers.Softmax()(dense(x)))")],
+        "the softmax is there twice",
+    ),
+    "softmax forgotten": (
+        "hand-over",
+        [(', activation="softmax"', "")],
+        "the softmax is missing",
+    ),
+    "b forgotten": ("hand-over", [("[W, b]", "[W, 0 * b]")], "b is left out"),
+    "parameters for bytes": (
+        "hand-over",
+        [("path.stat().st_size", "model.count_params()")],
+        "asked are the file's bytes",
+    ),
+    "another model comes back": (
+        "hand-over",
+        [
+            (
+                "keras.saving.load_model(path), path",
+                "hand_over(np.zeros((784, 10)), np.zeros(10)), path",
+            )
+        ],
+        "something else than the one you saved",
+    ),
+}
+
+# name: {grade_id: change}
+VARIANTS = {
+    "a state of its own, and names for everything": {
+        "train": "def train(state, images, labels, steps):\n"
+        "    W, b = np.array(state['W']), np.array(state['b'])\n"
+        "    vW, vb, done = np.array(state['vW']), np.array(state['vb']), state['step']\n"
+        "    losses = np.zeros(steps)\n"
+        "    for i in range(steps):\n"
+        "        rows = batch_rows(done + i, len(labels))\n"
+        "        losses[i], dW, db = gradient(W, b, images[rows], labels[rows])\n"
+        "        vW *= MOMENTUM\n"
+        "        vW -= rate_at(done + i) * dW\n"
+        "        vb *= MOMENTUM\n"
+        "        vb -= rate_at(done + i) * db\n"
+        "        W += vW\n"
+        "        b += vb\n"
+        "    return {'step': done + steps, 'vb': vb, 'vW': vW, 'b': b, 'W': W}, losses\n",
+        "report": "def report(weights):\n"
+        "    n = 0\n"
+        "    for array in weights:\n"
+        "        n += int(np.prod(array.shape))\n"
+        "    return dict(parameters=n, int8=n + len(weights) * 4, float32=n * 32 // 8)\n",
+    },
+    "compressed, and checked by hexadecimal digits": {
+        "checkpoint": "def pack(state):\n"
+        "    file = io.BytesIO()\n"
+        "    np.savez_compressed(file, **state)\n"
+        "    checksum = hashlib.sha256(file.getbuffer()).digest()\n"
+        "    return np.array(list(checksum + file.getvalue()), dtype='uint8')\n\n\n"
+        "def unpack(content):\n"
+        "    told, rest = bytes(content[:32]), bytes(content[32:])\n"
+        "    if hashlib.sha256(rest).hexdigest() != told.hex():\n"
+        "        raise ValueError('damaged')\n"
+        "    state = dict(np.load(io.BytesIO(rest)))\n"
+        "    state['step'] = state['step'].item()\n"
+        "    return state\n",
+    },
+    "unit by unit, number by number": {
+        "fold": "def fold(W, b, gamma, beta, mean, variance):\n"
+        "    new_W, new_b = np.zeros(W.shape), np.zeros(len(b))\n"
+        "    for j in range(len(b)):\n"
+        "        root = (variance[j] + EPSILON) ** 0.5\n"
+        "        new_W[:, j] = W[:, j] * gamma[j] / root\n"
+        "        new_b[j] = beta[j] + gamma[j] * (b[j] - mean[j]) / root\n"
+        "    return [new_W, new_b]\n",
+        "quantise": "def quantise(w):\n"
+        "    top = max(w.max(), -w.min())\n"
+        "    scale = top / 127 if top > 0 else 1\n"
+        "    return np.clip(np.round(w / scale), -127, 127).astype('int8'), scale\n\n\n"
+        "def restore(q, scale):\n"
+        "    return np.float32(scale * q.astype(float))\n",
+    },
+    "a sequential model, through SavedModel's sister": {
+        "hand-over": "def hand_over(W, b):\n"
+        "    model = keras.Sequential(\n"
+        "        [\n"
+        "            keras.Input((28, 28)),\n"
+        "            keras.layers.Reshape((784,)),\n"
+        "            keras.layers.Rescaling(scale=1.0 / 255.0),\n"
+        "            keras.layers.Dense(10),\n"
+        "            keras.layers.Softmax(),\n"
+        "        ]\n"
+        "    )\n"
+        "    model.layers[-2].kernel.assign(W)\n"
+        "    model.layers[-2].bias.assign(b)\n"
+        "    return model\n\n\n"
+        "def through_a_file(model):\n"
+        "    with tempfile.TemporaryDirectory() as folder:\n"
+        "        keras.saving.save_model(model, folder + '/shop.keras')\n"
+        "        size = len(Path(folder, 'shop.keras').read_bytes())\n"
+        "        return keras.models.load_model(folder + '/shop.keras', compile=False), size\n",
+    },
+}
