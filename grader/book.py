@@ -1,20 +1,111 @@
 """nbgrader's grade book: what formgrader, late penalties and exporters read."""
 
 import contextlib
+import hashlib
 import os
 import sys
+import time
 import warnings
 from pathlib import Path
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from grader.assignment import Assignment
-from grader.course import Course
+from grader.course import Course, CourseError
 
 # nbgrader adds to one collection while it reads another, knowingly
 warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
+
+
+@contextlib.contextmanager
+def _readable():
+    """Turn what a database says into the grader's own exception."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise CourseError(f"The grade book does not work: {str(error).splitlines()[0]}") from error
+    except ImportError as error:
+        url = "postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
+        raise CourseError(f"{error}. PostgreSQL's grade books are named {url}.") from error
+
+
+class Locks:
+    """What graders of one course do in turns, and who marks whom.
+
+    PostgreSQL keeps them, so the graders may be on several machines; with another grade book a
+    file in the course does, for the graders on one. A lock ends with the process that holds it.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    """
+
+    def __init__(self, course: Course) -> None:
+        self.connection = self.file = None
+        if make_url(course.database).get_backend_name() == "postgresql":
+            # a transaction that stays open for hours would keep the server from tidying up
+            engine = create_engine(course.database, isolation_level="AUTOCOMMIT")
+            self.connection = engine.connect()
+        elif os.name != "nt":
+            path = course.root / "records" / ".locks"
+            path.parent.mkdir(exist_ok=True)
+            self.file = path.open("ab")
+
+    def claim(self, what: str) -> bool:
+        """Take a lock and return True, or return False if another process holds it.
+
+        Parameters
+        ----------
+        what : str
+            Its name.
+        """
+        number = self._number(what)
+        if self.connection is not None:
+            query = text("SELECT pg_try_advisory_lock(:number)")
+            return self.connection.execute(query, {"number": number}).scalar_one()
+        if self.file is not None:
+            import fcntl  # there is none on Windows
+
+            try:
+                fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+            except OSError:
+                return False
+        return True
+
+    @contextlib.contextmanager
+    def turn(self):
+        """Wait until no other process writes to the grade book, then keep them waiting."""
+        while not self.claim("the grade book"):
+            time.sleep(0.02)
+        try:
+            yield
+        finally:
+            number = self._number("the grade book")
+            if self.connection is not None:
+                query = text("SELECT pg_advisory_unlock(:number)")
+                self.connection.execute(query, {"number": number})
+            elif self.file is not None:
+                import fcntl
+
+                fcntl.lockf(self.file, fcntl.LOCK_UN, 1, number)
+
+    def close(self) -> None:
+        """Give up all locks."""
+        if self.connection is not None:
+            self.connection.close()
+            self.connection.engine.dispose()
+        elif self.file is not None:
+            self.file.close()
+
+    @staticmethod
+    def _number(what: str) -> int:
+        """Return a lock's number, which PostgreSQL and files want: below 2⁶²."""
+        return int.from_bytes(hashlib.sha256(what.encode()).digest()[:8]) >> 2
 
 
 class Book:
@@ -31,16 +122,24 @@ class Book:
         if here not in os.environ.get("PATH", "").split(os.pathsep):
             os.environ["PATH"] = here + os.pathsep + os.environ.get("PATH", "")
         self.course = course
-        self.gradebook = Gradebook(course.database)
+        with _readable():
+            self.locks = Locks(course)
+            with self.locks.turn():
+                self.gradebook = Gradebook(course.database)
 
     def __enter__(self) -> "Book":
         return self
 
     def __exit__(self, *_) -> None:
         self.gradebook.close()
+        self.locks.close()
 
     def add_assignment(self, assignment: Assignment) -> None:
         """Enter an assignment and its cells; change nothing if they are there."""
+        with _readable(), self.locks.turn():
+            self._add(assignment)
+
+    def _add(self, assignment: Assignment) -> None:
         name = assignment.name
         self.gradebook.update_or_create_assignment(name)
         points = {
@@ -49,22 +148,30 @@ class Book:
         }
         with contextlib.suppress(MissingEntry):
             there = self.gradebook.find_notebook(name, name)
-            if {c.name: c.max_score for c in there.grade_cells} == points:
+            # source cells are entered last: with them, it is whole
+            whole = {c.name for c in there.source_cells} == set(assignment.cells)
+            if whole and {c.name: c.max_score for c in there.grade_cells} == points:
                 return
         about = {"notebook": name, "assignment": name, "db_url": self.course.database}
-        SaveCells().preprocess(nbformat.from_dict(assignment.released), {"nbgrader": about})
+        try:
+            SaveCells().preprocess(nbformat.from_dict(assignment.released), {"nbgrader": about})
+        except RuntimeError:
+            text = f"cells of {name} came or went since it was first graded: give it another name"
+            raise CourseError(f"{text}, or start another grade book.") from None
         self.gradebook.db.expire_all()
 
-    def enter(self, record: dict, notebook: nbformat.NotebookNode) -> None:
+    def enter(self, record: dict) -> None:
         """Enter the marks of a submission; what a person has marked stays.
 
         Parameters
         ----------
         record : dict
             As :meth:`grader.mark.Marker.mark` makes it, with the student.
-        notebook : nbformat.NotebookNode
-            The graded notebook.
         """
+        with _readable(), self.locks.turn():
+            self._enter(record)
+
+    def _enter(self, record: dict) -> None:
         name, student, book = record["assignment"], record["student"], self.gradebook
         book.update_or_create_student(student)
         when = {"timestamp": record["submitted"]} if record["submitted"] else {}
@@ -82,7 +189,22 @@ class Book:
             empty = comment.name in record["unanswered"]
             comment.auto_comment = "No response." if empty else None
         book.db.commit()
+        self._penalise(name, student)
+
+    def penalise(self, name: str, student: str) -> None:
+        """Work out anew what a submission loses for being late.
+
+        Parameters
+        ----------
+        name, student : str
+            The assignment's, and whose submission.
+        """
+        with _readable(), self.locks.turn():
+            self._penalise(name, student)
+
+    def _penalise(self, name: str, student: str) -> None:
         about = {"notebook": name, "assignment": name, "student": student}
         about["db_url"] = self.course.database
-        AssignLatePenalties(config=self.course.config).preprocess(notebook, {"nbgrader": about})
-        book.db.expire_all()
+        empty = nbformat.v4.new_notebook()
+        AssignLatePenalties(config=self.course.config).preprocess(empty, {"nbgrader": about})
+        self.gradebook.db.expire_all()

@@ -1,11 +1,16 @@
 """``python -m grader grade``: mark a class."""
 
 import datetime
+import itertools
 import json
 import multiprocessing
+import os
+import platform
 import signal
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import nbformat
@@ -13,44 +18,115 @@ from tqdm import tqdm
 
 from grader.assignment import Assignment
 from grader.book import Book
-from grader.course import Course, Submission, digest, write
-from grader.mark import Marker
+from grader.course import Course, CourseError, Submission, digest, write
+from grader.mark import Marker, version
 from grader.outputs import safe_markdown
-from grader.sandbox import Sandbox, find_bubblewrap
+from grader.sandbox import NoSandbox, Sandbox, find_bubblewrap
 
-_markers = {}  # this worker's, by assignment and its source
+WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
 
-
-def mark_one(source: Path, secret: list[Path], sandbox, content: bytes) -> tuple[dict, list]:
-    """Mark a submission; a worker keeps its sandbox for the next one."""
-    assignment = Assignment(source)
-    key = (str(source), assignment.sha256)
-    if key not in _markers:
-        for marker in _markers.values():
-            marker.close()
-        _markers.clear()
-        _markers[key] = Marker(assignment, secret, sandbox)
-    return _markers[key].mark(content)
+_markers = {}  # this process's, by assignment and its source
+_busy = threading.Lock()  # marking needs the process for itself, and a Dask worker has threads
 
 
-def _quiet() -> None:
-    """Leave Ctrl+C to the process that started this worker."""
+def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: bytes) -> tuple:
+    """Mark a submission; a worker keeps its sandbox for the next one.
+
+    Parameters
+    ----------
+    source : pathlib.Path
+        The assignment's folder.
+    state : tuple of str
+        The source's hash and the grader's version, as they must be here too.
+    secret, sandbox
+        As :func:`mark_all` takes them.
+    content : bytes
+        The submitted file.
+
+    Returns
+    -------
+    tuple of dict and list
+        As :meth:`grader.mark.Marker.mark` returns it.
+    """
+    with _busy:
+        if (source, state) not in _markers:
+            assignment = Assignment(source)
+            if (assignment.sha256, version()) != state:
+                raise CourseError(f"{platform.node()} has another {source}, or another grader.")
+            for marker in _markers.values():
+                marker.close()
+            _markers.clear()
+            _markers[source, state] = Marker(assignment, secret, sandbox)
+        return _markers[source, state].mark(content)
+
+
+def _serve() -> None:
+    """Leave Ctrl+C to the process that started this worker, and end when it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow():
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+@contextmanager
+def _processes(workers: int):
+    """Yield an executor on this machine, and a function that says how much to hand it."""
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, context, initializer=_serve)
+    try:
+        yield pool, lambda: workers + 1  # the next one lies ready
+    finally:
+        # at once: what is half marked is marked again, and TensorFlow takes its time to leave
+        for child in multiprocessing.active_children():
+            child.terminate()
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _dask(address: str):
+    """Yield an executor on Dask's workers, and a function that says how much to hand it."""
+    try:
+        from distributed import Client
+    except ImportError:
+        text = "--scheduler needs Dask, here and on each worker: python -m pip install distributed"
+        raise CourseError(text) from None
+    try:
+        client = Client(address)
+    except (OSError, ValueError) as error:
+        raise CourseError(f"No Dask scheduler answers at {address} ({error}).") from None
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError:
+            raise CourseError(f"The Dask scheduler at {address} has no worker.") from None
+        pool = client.get_executor(pure=False)
+        try:
+            yield pool, lambda: 2 * len(client.nthreads())
+        finally:
+            pool.shutdown(wait=False)
 
 
 def mark_all(
-    source, secret, contents: dict, workers: int, sandbox=Sandbox, scheduler=None
+    assignment: Assignment,
+    secret: list[Path],
+    contents: Iterable,
+    workers: int,
+    sandbox=Sandbox,
+    scheduler: str | None = None,
 ) -> Iterator:
     """Mark submissions, on this machine or on Dask's.
 
     Parameters
     ----------
-    source : pathlib.Path
-        The assignment's folder; workers elsewhere must have it at the same place.
+    assignment : grader.assignment.Assignment
+        Workers elsewhere must have its folder at the same place.
     secret : list of pathlib.Path
         Folders that students' code must not see.
-    contents : dict of str to bytes
-        Each student's file.
+    contents : iterable of tuple of str and bytes
+        Each student and the file; one is taken when a worker is free for it.
     workers : int
         On this machine.
     sandbox : callable
@@ -63,30 +139,36 @@ def mark_all(
     student : str
     result : tuple of dict and list
         As :meth:`grader.mark.Marker.mark` returns it.
-    """
-    if scheduler:
-        from dask.distributed import Client
-        from dask.distributed import as_completed as dask_completed
 
-        with Client(scheduler) as client:
-            jobs = {
-                client.submit(mark_one, source, secret, sandbox, content, pure=False): student
-                for student, content in contents.items()
-            }
-            for job in dask_completed(jobs):
-                yield jobs[job], job.result()
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, len(contents)), context, initializer=_quiet)
-    try:
-        jobs = {
-            pool.submit(mark_one, source, secret, sandbox, content): student
-            for student, content in contents.items()
-        }
-        for job in as_completed(jobs):
-            yield jobs[job], job.result()
-    finally:
-        pool.shutdown(cancel_futures=True)
+    Raises
+    ------
+    grader.course.CourseError
+        Something could not be marked; all else is yielded before.
+    """
+    state = (assignment.sha256, version())
+    contents, jobs, failed = iter(contents), {}, []
+    with _dask(scheduler) if scheduler else _processes(workers) as (pool, room):
+        while True:
+            for student, content in itertools.islice(contents, max(0, room() - len(jobs))):
+                job = pool.submit(mark_one, assignment.folder, state, secret, sandbox, content)
+                jobs[job] = student
+            if not jobs:
+                break
+            for job in wait(jobs, return_when=FIRST_COMPLETED).done:
+                student = jobs.pop(job)
+                try:
+                    result = job.result()
+                except (CourseError, NoSandbox):
+                    raise
+                except BrokenExecutor:
+                    text = "A worker was killed. Was memory short? Fewer --workers need less."
+                    raise CourseError(text) from None
+                except Exception as error:  # a fault of ours must not hold up the others
+                    failed.append(f"{student} ({type(error).__name__}: {error})")
+                    continue
+                yield student, result
+    if failed:
+        raise CourseError(f"not marked, by a fault of the grader: {'; '.join(failed)}")
 
 
 def grade(
@@ -122,26 +204,51 @@ def grade(
         find_bubblewrap()
     assignment = course.assignment(name)
     submissions = [s for s in course.submissions(name) if not students or s.student in students]
-    done, todo = {}, {}
+    if absent := set(students) - {s.student for s in submissions}:
+        raise CourseError(f"{', '.join(sorted(absent))} handed in nothing for {name}.")
+    done, others = {}, 0
     with Book(course) as book:
         book.add_assignment(assignment)
-        for submission in submissions:
-            content = submission.read()
-            record = course.record(name, submission.student)
-            if record is None or again or record["sha256"] != digest(content):
-                todo[submission.student] = (submission, content)
-            elif not record["entered"]:  # an earlier run was killed between the two
-                _enter(course, book, record)
-        if not todo:
+        waiting = {
+            s.student: s
+            for s in submissions
+            if again or not (_record(course, name, s) or {}).get("entered")
+        }
+        if not waiting:
             return done
-        contents = {student: content for student, (_, content) in todo.items()}
-        results = mark_all(assignment.folder, [course.root], contents, workers, sandbox, scheduler)
-        for student, (record, cells) in tqdm(results, total=len(todo), desc=name, unit="student"):
-            record |= about(todo[student][0])
-            keep(course, record, cells, assignment)
-            _enter(course, book, record)
-            done[student] = record
+        with tqdm(total=len(waiting), desc=name, unit="student") as bar:
+
+            def contents():
+                nonlocal others
+                for student, submission in waiting.items():
+                    if book.locks.claim(f"{name}/{student}"):
+                        record = None if again else _record(course, name, submission)
+                        if record is None:
+                            yield student, submission.read()
+                            continue
+                        if not record["entered"]:  # an earlier run was killed between the two
+                            _enter(course, book, record)
+                    else:
+                        others += 1
+                    bar.total -= 1
+
+            options = (workers, sandbox, scheduler)
+            with closing(mark_all(assignment, [course.root], contents(), *options)) as results:
+                for student, (record, cells) in results:
+                    record |= about(waiting[student])
+                    keep(course, record, cells, assignment)
+                    _enter(course, book, record)
+                    done[student] = record
+                    bar.update()
+    if others:
+        print(f"{name}: {others} left to another grader, which is at work on them.")
     return done
+
+
+def _record(course: Course, name: str, submission: Submission) -> dict | None:
+    """Return the record of a submission as it is now, None if it is not marked."""
+    record = course.record(name, submission.student)
+    return record if record and record["sha256"] == digest(submission.read()) else None
 
 
 def about(submission: Submission) -> dict:
@@ -171,8 +278,7 @@ def keep(course: Course, record: dict, cells: list, assignment: Assignment) -> N
 
 def _enter(course: Course, book: Book, record: dict) -> None:
     """Enter a kept record into the grade book, then note that it is there."""
-    name, student = record["assignment"], record["student"]
-    path = course.root / "autograded" / student / name / f"{name}.ipynb"
-    book.enter(record, nbformat.read(path, as_version=4))
+    book.enter(record)
     record["entered"] = True
-    write(course.record_path(name, student), json.dumps(record, indent=1, ensure_ascii=False))
+    path = course.record_path(record["assignment"], record["student"])
+    write(path, json.dumps(record, indent=1, ensure_ascii=False))

@@ -42,7 +42,7 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
     tries |= {f"mutant {n!r}": changed(assignment, {m[0]: m[1]}) for n, m in mutants.items()}
     tries |= {f"variant {n!r}": changed(assignment, v) for n, v in variants.items()}
     contents = {name: nbformat.writes(nb).encode() for name, nb in tries.items()}
-    results = mark_all(assignment.folder, [course.root], contents, workers)
+    results = mark_all(assignment, [course.root], contents.items(), workers)
     records = {}
     for name, (record, _) in tqdm(results, total=len(tries), desc=assignment.name, unit="try"):
         records[name] = record
