@@ -86,8 +86,9 @@ class Marker:
         }
         try:
             merged = self.assignment.merge(content)
-        except SubmissionError as error:
-            record["notes"].append(f"{error} Nothing could be graded.")
+        except Exception as error:
+            why = str(error) if isinstance(error, SubmissionError) else type(error).__name__
+            record["notes"].append(f"{why} Nothing could be graded.")
             merged = self.assignment.merge(
                 b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}'
             )
@@ -126,11 +127,11 @@ class Run:
         self.marker, self.steps, self.record = marker, steps, record
         self.sources = {f"cell:{i}": s.cell.source for i, s in enumerate(steps)}
         self.skip, self.deaths, self.failed = set(), 0, {}
-        self.until = time.monotonic() + marker.assignment.total_seconds
-        self.room, self.process = OUTPUTS, None
+        self.until, self.room, self.process = 0.0, OUTPUTS, None
 
     def __enter__(self) -> "Run":
         self.process = self._new()
+        self.until = time.monotonic() + self.marker.assignment.total_seconds
         return self
 
     def __exit__(self, *_) -> None:

@@ -265,11 +265,13 @@ def serve(connection: socket.socket, ready: dict | None = None) -> None:
         except PipeError:
             return
         try:
-            busy = True
-            said, arrays = server.answer(request, blobs)
+            try:
+                busy = True
+                said, arrays = server.answer(request, blobs)
+            finally:
+                busy = False  # before anything else: an interrupt now would end the process
         except BaseException as error:  # the student's: SystemExit and KeyboardInterrupt too
             said, arrays = {"error": explain(error)}, []
-        busy = False
         try:
             channel.send(said, arrays)
         except ValueError as error:  # too large; nothing is sent yet
