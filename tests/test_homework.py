@@ -1,0 +1,129 @@
+"""Every assignment is proved, and the proof itself finds what is wrong with one."""
+
+import pytest
+from grader_mini import CELLS, submission, write_course
+
+from grader import sandbox
+from grader.assignment import Assignment
+from grader.course import Course
+from grader.mark import Marker
+from grader.prove import prove, rules
+from libs.datasets import ROOT
+
+COURSE = Course(ROOT / "homework")
+QUADRUPLE = '''def quadruple(x):
+    """Return four times x, with your double."""
+    ### BEGIN SOLUTION
+    return double(double(x))
+    ### END SOLUTION'''
+QUADRUPLE_TEST = """with test("four times"):
+    expect.close(quadruple(secret_numbers), 4 * secret_numbers, "quadruple(x)")
+with test("a gift"):
+    pass
+### BEGIN HIDDEN TESTS
+with test("other numbers"):
+    expect.close(quadruple(3.0), 12, "quadruple(3)")
+### END HIDDEN TESTS"""
+MUTANTS = """MUTANTS = {
+    "no mistake": ("double", [("2 * x", "x + x")], ""),
+    "three times": ("double", [("2 * x", "3 * x")], "that is three times x"),
+}
+VARIANTS = {"off by a little": {"answer": "answer = 41"}}
+"""
+
+
+@pytest.mark.parametrize("name", COURSE.assignments())
+def test_an_assignment_is_proved(name):
+    problems = prove(COURSE.assignment(name), COURSE)
+    assert not problems, "\n".join(["", *problems])
+
+
+def test_a_proof_reports_what_is_wrong(tmp_path):
+    root = write_course(
+        tmp_path,
+        [
+            *CELLS,
+            ("answer", "quadruple", QUADRUPLE, 0),
+            ("test", "quadruple-test", QUADRUPLE_TEST, 3),
+            ("given", "loud", "import sys\n\nprint('a warning', file=sys.stderr)", 0),
+        ],
+    )
+    folder = root / "source" / "hw0"
+    (folder / "mutants.py").write_text(MUTANTS)
+    (folder / "data").mkdir()
+    (folder / "data" / "notes.txt").write_text("Done like this:\n    return 2 * x\n")
+    problems = "\n".join(prove(Assignment(folder), Course(root)))
+    for said in (
+        "the released notes.txt holds a secret line: return 2 * x",
+        "mutants.py has 2 mutants, at least 12 are needed",
+        "mutants.py has 1 variants, at least 3 are needed",
+        "unfilled, loud writes: a warning",
+        "unfilled, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
+        "solved, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
+        "the release gets points: a gift",
+        "the source loses points: four times (secret_numbers is not defined.)",
+        "mutant “no mistake” keeps every point of double",
+        "mutant “three times”: no message holds 'that is three times x'",
+        "mutant “three times” changes double and loses points elsewhere: four times",
+        "variant “off by a little” loses points: the answer (answer is 41, expected 42.)",
+    ):
+        assert said in problems
+
+
+def test_the_rules_of_a_source(tmp_path):
+    root = write_course(
+        tmp_path,
+        [
+            ("answer", "double", "def double(x):\n    return 2 * x", 0),
+            ("test", "double-test", 'with test("a"):\n    expect.true(True, "")', 2),
+            ("answer", "half", "half = ...\n### BEGIN SOLUTION\nhalf = 1\n### END SOLUTION", 0),
+            ("test", "third-test", 'with test("a", points=3):\n    expect.true(third, "")', 3),
+        ],
+        hide=["MNIST_data/nothing.gz"],
+    )
+    assert set(rules(Assignment(root / "source" / "hw0"))) == {
+        "double has no solution region",
+        "double has no hidden test",
+        "half has no test cell",
+        "half has no hidden test",
+        "third-test tests no answer",
+        "the blocks of double-test are worth 1 points, the cell 2",
+        f"there is no {ROOT / 'MNIST_data' / 'nothing.gz'} to hide",
+        "there is no setup cell",
+    }
+
+
+def test_hidden_data_is_not_in_the_sandbox(tmp_path):
+    hidden = "t10k-labels-idx1-ubyte.gz"
+    root = write_course(tmp_path, hide=[f"MNIST_data/{hidden}"])
+    look = f"import os\nprint(sorted(os.listdir({str(ROOT / 'MNIST_data')!r})))"
+    assignment = Assignment(root / "source" / "hw0")
+    marker = Marker(assignment, [root])
+    try:
+        _, cells = marker.mark(submission(assignment, extra=look))
+    finally:
+        marker.close()
+    (seen,) = [c.outputs[0].text for c in cells if c.source == look]
+    assert "t10k-images-idx3-ubyte.gz" in seen
+    assert hidden not in seen
+
+
+def test_a_setup_may_start_tensorflow(tmp_path):
+    root = write_course(
+        tmp_path,
+        [("setup", "tensors", "import tensorflow as tf\n\nNINE = tf.square(3.0)", 0), *CELLS],
+    )
+    marker = Marker(Assignment(root / "source" / "hw0"), [root])
+    double = "def double(x):\n    return tf.multiply(x, 2.0) + NINE - 9.0"
+    try:
+        record, _ = marker.mark(submission(marker.assignment, {"double": double}))
+    finally:
+        marker.close()
+    assert record["tests"]["double-test"]["score"] == 4
+
+
+def test_without_a_sandbox_nothing_is_proved(tmp_path, monkeypatch):
+    monkeypatch.setattr(sandbox.shutil, "which", lambda program: None)
+    root = write_course(tmp_path)
+    with pytest.raises(sandbox.NoSandbox, match="bubblewrap is missing: sudo apt install"):
+        prove(Assignment(root / "source" / "hw0"), Course(root))
