@@ -1,6 +1,7 @@
 """The grader's commands: ``python -m grader --help``."""
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -142,6 +143,7 @@ def main() -> int:
     from grader.course import Course, CourseError
     from grader.sandbox import NoSandbox
 
+    logging.getLogger("traitlets").setLevel(logging.ERROR)  # nbgrader warns of late submissions
     try:
         if arguments.function is pack:  # a student has no course folder
             return pack(arguments)

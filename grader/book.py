@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import re
 import sys
 import time
 import warnings
@@ -173,7 +174,12 @@ class Book:
 
     def _enter(self, record: dict) -> None:
         name, student, book = record["assignment"], record["student"], self.gradebook
-        book.update_or_create_student(student)
+        # formgrader puts names into its pages as they are
+        who = re.sub(r"[^\w .’-]", "", self.course.who(name, student)[0])
+        first, _, last = who.rpartition(" ")
+        book.update_or_create_student(
+            student, **({"first_name": first, "last_name": last} if who else {})
+        )
         when = {"timestamp": record["submitted"]} if record["submitted"] else {}
         submission = book.update_or_create_submission(name, student, **when)
         (graded,) = [n for n in submission.notebooks if n.name == name]

@@ -90,6 +90,14 @@ class Course:
             if _STUDENT.fullmatch(folder.parent.name) and not folder.is_symlink()
         ]
 
+    def who(self, name: str, student: str) -> tuple[str, str]:
+        """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
+        path = self.root / "submitted" / student / name / "collected.json"
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            about = json.loads(path.read_text())
+            return str(about["name"]), str(about["lms"])
+        return "", student
+
     def record_path(self, name: str, student: str) -> Path:
         """Return where the record of a submission stands."""
         return self.root / "records" / name / f"{student}.json"

@@ -1,9 +1,7 @@
 """``python -m grader export``: marks as tables, for people and for an LMS."""
 
-import contextlib
 import csv
 import io
-import json
 from pathlib import Path
 
 from nbgrader.api import MissingEntry
@@ -42,7 +40,7 @@ def export(course: Course, name: str) -> list[Path]:
             marks = {grade.name: grade for grade in graded.grades}
             penalty = graded.late_submission_penalty or 0.0
             total, whole = max(0.0, graded.score - penalty), graded.max_score
-            who, lms = _who(course, name, student)
+            who, lms = course.who(name, student)
             waiting = [n for n, g in marks.items() if g.needs_manual_grade]
             questions.append(
                 {
@@ -83,15 +81,6 @@ def export(course: Course, name: str) -> list[Path]:
         paths.append(course.root / "export" / f"{name}-{kind}.csv")
         write(paths[-1], _table(rows))
     return paths
-
-
-def _who(course: Course, name: str, student: str) -> tuple[str, str]:
-    """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
-    path = course.root / "submitted" / student / name / "collected.json"
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        about = json.loads(path.read_text())
-        return str(about["name"]), str(about["lms"])
-    return "", student
 
 
 def _table(rows: list[dict]) -> str:

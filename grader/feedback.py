@@ -9,6 +9,7 @@ from nbgrader.preprocessors import GetGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
+from grader.book import Book
 from grader.course import Course, write
 from grader.outputs import safe_markdown
 
@@ -41,7 +42,14 @@ def feedback(course: Course, name: str, students=()) -> list[Path]:
     )
     exporter = HTMLExporter(config=config, preprocessors=[GetGrades])
     pages = []
-    records = [r for r in course.records(name) if not students or r["student"] in students]
+    records = [
+        record
+        for record in course.records(name)
+        if record["entered"] and (not students or record["student"] in students)
+    ]
+    with Book(course) as book:
+        for record in records:
+            book.penalise(name, record["student"])  # the due date may be new
     for record in tqdm(records, desc=name, unit="student"):
         student = record["student"]
         path = course.root / "autograded" / student / name / f"{name}.ipynb"

@@ -32,12 +32,13 @@ def safe_outputs(said, room: int = 30 << 20) -> list:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
                 output = new_output("stream", name=name, text=_text(text))
             case {"output_type": "display_data" | "execute_result", "data": dict(data)}:
-                kept = {}
+                kept, about = {}, {}
                 if isinstance(text := data.get("text/plain"), str):
                     kept["text/plain"] = _text(text)
                 if picture := _png(data.get("image/png")):
                     kept["image/png"] = picture
-                output = new_output("display_data", data=kept)
+                    about = {"image/png": {"alt": kept.get("text/plain", "A figure")}}
+                output = new_output("display_data", data=kept, metadata=about)
             case _:
                 continue
         room -= size([output])

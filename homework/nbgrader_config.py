@@ -13,7 +13,7 @@ def _instead(command: str):
     """Return a function that says what to use instead."""
 
     def refuse(self) -> None:
-        raise NbGraderException(f"Not from here. In the course's folder: {command}")
+        raise NbGraderException(f"\n\nNot from here. In the course's folder:\n\n{command}")
 
     return refuse
 
