@@ -154,6 +154,7 @@ def test_a_class_is_marked_by_hand_and_given_back(page, server, course):
     text = page.locator("body").inner_text()
     assert f"(Score: {total} / 25.0)" in text
     assert "Say why the loss falls." in text
+    assert "standardise (Score: " in text
     for finding in lost:
         assert finding["message"] in text
     photograph(page, "feedback")
