@@ -40,12 +40,12 @@ MUTANTS = {
     "zeros the same on all sides": (
         "convolve",
         [("(more // 2, more - more // 2)", "(size // 2, size // 2)")],
-        "expected [",
+        "half of p, rounded down",
     ),
     "the larger half of the zeros above": (
         "convolve",
         [("(more // 2, more - more // 2)", "(more - more // 2, more // 2)")],
-        'convolve(image [9, 6], kernel [3, 3], 2, "same")',
+        "the larger half of the zeros comes below",
     ),
     "off by one": ("output-size", [("// stride + 1", "// stride")], "the first place counts too"),
     "same ignored": (
