@@ -13,7 +13,9 @@ def _instead(command: str):
     """Return a function that says what to use instead."""
 
     def refuse(self) -> None:
-        raise NbGraderException(f"\n\nNot from here. In the course's folder:\n\n{command}")
+        message = f"not from here. In the course's folder: {command}"
+        self.log.error(message)  # the terminal shows this, formgrader the exception
+        raise NbGraderException(f"\n\n{message}")
 
     return refuse
 
