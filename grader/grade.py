@@ -56,7 +56,13 @@ def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: b
             for marker in _markers.values():
                 marker.close()
             _markers.clear()
-            _markers[source, state] = Marker(assignment, secret, sandbox)
+            try:
+                _markers[source, state] = Marker(assignment, secret, sandbox)
+            except NoSandbox:
+                raise
+            except Exception as error:  # the same for every student
+                reason = f"{type(error).__name__}: {error}"
+                raise CourseError(f"{assignment.name} can't be marked: {reason}") from error
         return _markers[source, state].mark(content)
 
 
