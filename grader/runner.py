@@ -121,6 +121,10 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui=None) -> None:
         """Windows: there are none."""
 
+    def _tee(self, channel: str):
+        """Keep no second copy of what is printed, which would fill the memory."""
+        return contextlib.nullcontext()
+
     def showtraceback(self, *_, **__) -> None:
         """Leave it to :meth:`run`; to lay one out takes long."""
 
