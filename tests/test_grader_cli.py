@@ -4,6 +4,7 @@ import csv
 import hashlib
 import html
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import zipfile
 
 import nbformat
 import pytest
-from grader_mini import RIGHT, submission, write_course
+from grader_mini import RIGHT, hand_in, submission, write_course
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateAssignment
 from traitlets.config import Config
@@ -135,6 +136,18 @@ def test_a_bubblewrap_that_may_not_make_a_sandbox_is_explained(root, grader, mon
     assert status == 1
     assert "No permissions to create a new namespace" in complained
     assert "container" in complained
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows can't")
+def test_an_instructor_s_own_files_are_marked_without_a_sandbox(root, grader, monkeypatch):
+    assignment = Assignment(root / "source" / "hw0")
+    hand_in(root, "own", submission(assignment, RIGHT))
+    monkeypatch.setenv("PATH", str(root))  # no bubblewrap there
+    assert "bubblewrap" in grader("--course", root, "grade", "hw0")[2]
+    status, printed, complained = grader("--course", root, "grade", "hw0", "--unsafe-own-files")
+    assert status == 0, complained
+    assert "1 marked now" in printed
+    assert Course(root).record("hw0", "own")["score"] == 5
 
 
 # --- release, pack, collect -------------------------------------------------------------------

@@ -1,0 +1,89 @@
+"""Runs cells without a sandbox: for files that the instructor wrote, where there is no bubblewrap.
+
+Tests still run outside of the cells' process, and cells still have their time. But what runs here
+can read, write and send whatever the instructor can.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from grader.pipe import Channel
+from grader.sandbox import NoSandbox, Session
+
+_SERVE = "import socket; from grader.runner import serve; serve(socket.socket(fileno={}))"
+
+
+class Unsafe:
+    """Makes processes as :class:`grader.sandbox.Sandbox` does, but unprotected ones.
+
+    Parameters
+    ----------
+    imports, secret, memory, setup
+        As there; not used.
+    data : pathlib.Path, optional
+        The assignment's own data folder.
+    """
+
+    def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
+        self.data = data
+
+    def start(self) -> None:
+        """Check that processes can be made."""
+        if os.name == "nt":
+            raise NoSandbox("Windows can't hand a process its pipe. Use WSL 2, and bubblewrap.")
+
+    def session(self) -> "UnsafeSession":
+        """Return a new process."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = UnsafeSession(ours, theirs.fileno(), self.data)
+        ours.settimeout(120)
+        if ours.recv(1) != b"+":
+            raise NoSandbox("The process for the cells does not start.")
+        return process
+
+    def stop(self) -> None:
+        """Do nothing: every session ends its own process."""
+
+
+class UnsafeSession(Session):
+    """A process that runs cells.
+
+    Parameters
+    ----------
+    connection : socket.socket
+        To it.
+    theirs : int
+        The descriptor at its end.
+    data : pathlib.Path, optional
+        What it sees as ``data``.
+    """
+
+    def __init__(self, connection: socket.socket, theirs: int, data: Path | None) -> None:
+        self.channel, self.cause = Channel(connection), ""
+        self.folder = tempfile.TemporaryDirectory()
+        if data:
+            (Path(self.folder.name) / "data").symlink_to(data)
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", _SERVE.format(theirs)],
+            pass_fds=[theirs],
+            cwd=self.folder.name,
+            env=os.environ | {"MPLBACKEND": "module://matplotlib_inline.backend_inline"},
+            stdin=subprocess.DEVNULL,
+        )
+
+    def _signal(self, number: int) -> None:
+        self.process.send_signal(number)  # does nothing if it has ended
+
+    def end(self) -> None:
+        """End the process."""
+        if self.process.poll() is None:
+            self._signal(signal.SIGKILL)
+            self.process.wait()
+        self.channel.close()
+        self.folder.cleanup()
