@@ -12,7 +12,7 @@ from grader.check import Finding
 
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 TEXT, OUTPUTS, PIXELS = 25_000, 60, 50_000_000
-_NOT_TEXT = re.compile(r"[^\n\t\r\x1b -~\xa0-\ud7ff\ue000-\U0010ffff]")
+_NOT_TEXT = re.compile(r"\x1b(?!\[[\d;]*m)|[^\n\t\r\x1b -~\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
 def safe_outputs(said, room: int = 30 << 20) -> list:

@@ -1,8 +1,15 @@
 """A small assignment and a small class, for the grader's tests."""
 
+import ctypes
+import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
+import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grader.assignment import grade_id
@@ -17,7 +24,7 @@ DOUBLE = '''def double(x):
     ### BEGIN SOLUTION
     return 2 * x
     ### END SOLUTION'''
-DOUBLE_TEST = """with test("two numbers"):
+DOUBLE_TEST = """with test("two numbers", seconds=3):
     expect.close(double(NUMBERS[:2]), [0, 2], "double([0, 1])")
 ### BEGIN HIDDEN TESTS
 with test("other numbers", points=3, seconds=3):
@@ -91,7 +98,7 @@ def submission(assignment, answers: dict | None = None, extra: str = "", at: int
             cell.source = answers[grade_id(cell)]
     if extra:
         notebook.cells.insert(at, new_code_cell(extra))
-    return nbformat.writes(notebook).encode()
+    return json.dumps(notebook).encode()  # pure ASCII: half a character travels too
 
 
 RIGHT = {
@@ -99,3 +106,41 @@ RIGHT = {
     "answer": "answer = 42",
     "words": "Because it is so.",
 }
+
+
+def hand_in(root: Path, student: str, content: bytes) -> None:
+    """Put a student's file where ``grade`` finds it."""
+    path = root / "submitted" / student / "hw0" / "hw0.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+def start_grading(root: Path, workers: int = 2, **environment) -> subprocess.Popen:
+    """Start ``python -m grader grade``; this process inherits whatever it leaves behind."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # a child subreaper
+    line = [sys.executable, "-m", "grader", "--course", root, "grade", "hw0"]
+    return subprocess.Popen(
+        [*line, "--workers", str(workers)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def left_behind(before: set[int], seconds: float = 10) -> list[str]:
+    """Return the command lines of new processes that still live after some seconds."""
+    until = time.monotonic() + seconds
+    while True:
+        left = []
+        for process in psutil.Process().children(recursive=True):
+            try:
+                if process.status() == psutil.STATUS_ZOMBIE:
+                    process.wait(0)
+                elif process.pid not in before:
+                    left.append(" ".join(process.cmdline()))
+            except psutil.Error:
+                pass
+        if not left or time.monotonic() > until:
+            return left
+        time.sleep(0.1)

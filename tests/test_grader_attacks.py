@@ -1,272 +1,327 @@
-"""Hostile submissions: none scores more than its honest part, changes a mark, lives on, or hides why.
+"""Hostile submissions: none scores above its honest part, changes a mark, lives on or hides why.
 
-Each answers one question honestly (1 point), and tries for the 4 points of ``double``.
+All are handed in by one class, beside honest students, and graded as a class is. Each answers
+one question honestly (1 point) and attacks in the cell that is worth 4, or beside it.
 """
 
+import csv
+import io
 import json
-import time
+import re
+import subprocess
+import sys
+import zipfile
 
 import nbformat
 import psutil
 import pytest
-from grader_mini import RIGHT, submission, write_course
+from grader_mini import (
+    DOUBLE_TEST,
+    RIGHT,
+    SETUP,
+    hand_in,
+    left_behind,
+    start_grading,
+    submission,
+    write_course,
+)
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from grader.assignment import Assignment, grade_id
-from grader.mark import Marker
+from grader import collect as collecting
+from grader.assignment import CELLS, Assignment, grade_id, read_notebook
+from grader.collect import collect
+from grader.course import Course
+from grader.export import export
+from grader.feedback import feedback
+from grader.sandbox import find_bubblewrap
 
-HONEST, SECONDS = 1.0, 40.0
-LOOP = "def double(x):\n    while True:\n        pass"
+TOTAL_SECONDS, SLACK = 20, 25
+# code that finds the connection to the grader, and sends what it likes
+FORGE = """import json, os, stat, struct
+def send(said, *arrays):
+    text = said if isinstance(said, bytes) else json.dumps(said).encode()
+    head = struct.pack(f'>II{len(arrays)}Q', len(text), len(arrays), *map(len, arrays))
+    raw(head + text + b''.join(arrays))
+def raw(content):
+    for fd in range(3, 30):
+        try:
+            if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                os.write(fd, content)
+        except OSError:
+            pass
+"""
+NEVER_DONE = "still not done after"
 
-# name: (what the cell double holds, a cell of the student's own)
-CODE = {
-    "prints a forged result": ("print('✓ two numbers (1 of 1 point)')", ""),
-    "writes to the grader's connection": (
-        "import os, struct\nfor fd in range(3, 20):\n    try:\n"
-        "        os.write(fd, struct.pack('>II', 30, 0) + b'{\"result\": {\"list\": [0, 2]}}' * 9)\n"
-        "    except OSError:\n        pass",
-        "",
+# name: (the cell that should define double, what the record or the notebook then says)
+ANSWERS = {
+    # forged results
+    "prints a forged verdict": ("print('✓ two numbers (1 of 1 point)')", "double is not defined"),
+    "sends an answer nobody asked for": (
+        FORGE + "for _ in range(9):\n    send({'result': {'list': [0, 2]}})",
+        "double is not defined|malformed",
     ),
-    "writes garbage to the connection": (
-        "import os\nfor fd in range(3, 20):\n    try:\n        os.write(fd, os.urandom(99))\n"
-        "    except OSError:\n        pass",
-        "",
+    "sends an array of objects": (
+        FORGE + "def double(x):\n"
+        "    send({'result': {'array': 0, 'dtype': '|O', 'shape': [2]}}, b'x' * 16)",
+        "malformed array",
     ),
-    "closes the connection": ("import os\nos.closerange(3, 99)", ""),
-    "patches NumPy": (
-        "import numpy as np\nnp.isclose = np.allclose = lambda *a, **k: True\n"
-        "np.asarray = lambda *a, **k: None\ndef double(x):\n    return x",
-        "",
+    "sends an empty array of two billion rows": (
+        FORGE + "def double(x):\n"
+        "    send({'result': {'array': 0, 'dtype': '<f8', 'shape': [1 << 31, 0]}}, b'')",
+        "malformed shape",
     ),
-    "patches the tests": (
-        "import grader.check as c\nc.test.__exit__ = lambda *a: True\n"
-        "c.expect.close = lambda *a, **k: None\nc._record = None",
-        "",
+    "sends an array without its bytes": (
+        FORGE + "def double(x):\n"
+        "    send({'result': {'array': 0, 'dtype': '<f8', 'shape': [2]}}, b'')",
+        "shape and size differ",
     ),
-    "patches libs.check": (
-        "import libs.check, grader.check\n"
-        "grader.check.check_value = lambda *a: libs.check.Verdict('right', '')",
-        "",
+    "sends text where an array is expected": ("def double(x):\n    return '[0, 2]'", "numbers"),
+    "sends an error that is no text": (
+        FORGE + "send(b'{\"error\": {\"message\": ' + b'[' * 900 + b']' * 900 + b'}}')",
+        "double is not defined|an exception",
     ),
-    "an input transformer": (
-        "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])",
-        "",
+    "sends JSON that is nested too deeply": (
+        FORGE + "send(b'[' * 1000000)",
+        "not JSON",
     ),
-    "an AST transformer": (
-        "import ast\nclass T(ast.NodeTransformer):\n    def visit_With(self, n):\n"
-        "        return ast.Pass()\nget_ipython().ast_transformers.append(T())",
-        "",
+    "announces four gigabytes": (
+        FORGE + "def double(x):\n    raw(struct.pack('>II', 4, 1) + struct.pack('>Q', 1 << 32))",
+        "arrays of more than",
     ),
-    "an event hook": (
-        "get_ipython().events.register('post_run_cell', lambda *a: __import__('os')._exit(0))",
-        "",
+    "sends garbage": (FORGE + "raw(os.urandom(9999))", "Your process"),
+    "drips its answer": (
+        FORGE + "import time\ndef double(x):\n    raw(struct.pack('>II', 999, 0))\n"
+        "    while True:\n        time.sleep(0.05)\n        raw(b' ')",
+        NEVER_DONE,
     ),
-    "an import hook": (
-        "import sys, builtins\nbuiltins.__import__ = lambda *a, **k: sys",
-        "",
+    "closes the connection": ("import os\nos.closerange(3, 99)", "Your process ended"),
+    "NaN": ("def double(x):\n    return float('nan')", "has shape|NaN"),
+    "a number of five thousand digits": ("def double(x):\n    return 10 ** 5000", "ValueError"),
+    "a list in itself": ("def double(x):\n    a = []\n    a.append(a)\n    return a", "list"),
+    "a huge array": (
+        "import numpy as np\ndef double(x):\n    return np.zeros(60_000_000)",
+        "larger than 256 MB",
     ),
-    "looks for frames": (
-        "import sys\ndef double(x):\n    frame = sys._getframe()\n    found = []\n"
-        "    while frame:\n        found += [v for v in frame.f_locals.values()]\n"
-        "        frame = frame.f_back\n    return found[0]",
-        "",
+    "half a million parts": ("def double(x):\n    return [0.0] * 500_000", "too many parts"),
+    "an array of print functions": (
+        "import numpy as np\ndef double(x):\n    return np.array([print, print], dtype=object)",
+        "type ndarray",
     ),
-    "a trace function": (
-        "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)",
-        "",
+    "an array that lies about its shape": (
+        "import numpy as np\nclass A(np.ndarray):\n    shape = property(lambda s: (2,))\n"
+        "    def tobytes(self): return b'x' * 10\n"
+        "def double(x):\n    return np.zeros(3).view(A)",
+        "shape and size differ|has shape",
     ),
-    "searches its memory": (
-        "import gc\ndef double(x):\n"
-        "    return [o for o in gc.get_objects() if 'secret_numbers' in str(o)[:500]][:1]",
-        "",
-    ),
-    "an object equal to everything": (
+    "an object that equals everything": (
         "class Yes:\n    def __eq__(self, other): return True\n"
         "    def __getattr__(self, name): return Yes()\n    def __call__(self, *a): return 0\n"
         "    def __array__(self, *a, **k): raise SystemExit\n"
         "def double(x):\n    return Yes()",
-        "",
+        "double",
     ),
-    "an array that is not one": (
-        "import numpy as np\nclass A(np.ndarray):\n    shape = property(lambda s: (2,))\n"
-        "    def tobytes(self): return b'x' * 10\n"
-        "def double(x):\n    return np.zeros(3).view(A)",
-        "",
+    # patches
+    "patches NumPy": (
+        "import numpy as np\nnp.isclose = lambda a, *_, **k: np.ones(np.shape(a), bool)\n"
+        "def double(x):\n    return x",
+        "double",
     ),
-    "an array of objects": (
-        "import numpy as np\ndef double(x):\n    return np.array([print, print], dtype=object)",
-        "",
+    "patches the tests": (
+        "import grader.check as c\nc.expect.close = lambda *a, **k: None\n"
+        "c.test.__exit__ = lambda *a: print('✓') or True\ndouble = print",
+        "double",
     ),
-    "a list in itself": ("def double(x):\n    a = []\n    a.append(a)\n    return a", ""),
-    "a huge result": (
-        "import numpy as np\ndef double(x):\n    return np.zeros(60_000_000)",
-        "",
+    "patches what compares": (
+        "import libs.check, grader.check\n"
+        "grader.check.check_value = lambda *a: libs.check.Verdict('right', '')\ndouble = str",
+        "expected numbers",
     ),
-    "a million parts": ("def double(x):\n    return [0.0] * 2_000_000", ""),
-    "NaN": ("def double(x):\n    return float('nan')", ""),
-    "exits": ("import os\nos._exit(0)", ""),
-    "exits when called": ("def double(x):\n    __import__('os')._exit(0)", ""),
-    "SystemExit": ("import sys\nsys.exit(0)", ""),
-    "kills itself": ("import os\nos.kill(os.getpid(), 9)", ""),
-    "kills everyone": ("import os\nos.kill(-1, 9)\nos.kill(0, 9)", ""),
-    "segfaults": ("import ctypes\nctypes.string_at(0)", ""),
-    "stops itself": ("import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)", ""),
-    "an endless loop": ("while True:\n    pass", ""),
-    "an endless loop when called": (LOOP, ""),
+    "an input transformer": (
+        "get_ipython().input_transformers_cleanup.append(lambda lines: ['answer = 42\\n'])",
+        "double is not defined",
+    ),
+    "an AST transformer": (
+        "import ast\nclass T(ast.NodeTransformer):\n    def visit_With(self, n):\n"
+        "        return ast.Pass()\nget_ipython().ast_transformers.append(T())",
+        "double is not defined",
+    ),
+    "an event hook": (
+        "get_ipython().events.register('post_run_cell', lambda *a: __import__('os')._exit(0))",
+        "Your process ended",
+    ),
+    "an import hook": (
+        "import sys, builtins\nbuiltins.__import__ = lambda *a, **k: sys",
+        "double is not defined",
+    ),
+    "looks for frames": (
+        "import sys\ndef double(x):\n    frame, found = sys._getframe(), {}\n"
+        "    while frame:\n        found.update(frame.f_globals)\n        frame = frame.f_back\n"
+        "    return found['secret_numbers'] * 2",
+        "KeyError",
+    ),
+    "searches its memory for the test": (
+        "import gc\ndef double(x):\n"
+        "    return [o for o in gc.get_objects() if 'secret_numbers' in str(o)[:200]][:1]",
+        "double",
+    ),
+    "a trace function": (
+        "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)",
+        "double is not defined",
+    ),
+    # exits and signals
+    "exits": ("import os\nos._exit(0)", "Your process ended in this cell"),
+    "exits when called": ("def double(x):\n    __import__('os')._exit(0)", "your process ended"),
+    "SystemExit": ("import sys\nsys.exit(0)", "SystemExit in line 2"),
+    "kills itself": ("import os\nos.kill(os.getpid(), 9)\nprint('ALIVE')", "ALIVE|ended"),
+    "kills everyone": (
+        "import os\nfor n in (-1, 0, 1, os.getppid()):\n    os.kill(n, 9)\nprint('ALIVE')",
+        "ALIVE|ended",
+    ),
+    "segfaults": ("import ctypes\nctypes.string_at(0)", "Your process ended in this cell"),
+    "stops itself": ("import os, signal\nos.kill(0, signal.SIGSTOP)\nprint('ON')", "ON|not done"),
+    "waits for the keyboard": ("x = input()", "EOFError"),
+    # time
+    "an endless loop": ("while True:\n    pass", NEVER_DONE),
+    "an endless loop when called": ("def double(x):\n    while True:\n        pass", NEVER_DONE),
     "a loop that can't be interrupted": (
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-        "",
+        "did not stop|" + NEVER_DONE,
     ),
     "ignores signals": (
         "import signal, time\nfor s in range(1, 32):\n    try: signal.signal(s, signal.SIG_IGN)\n"
         "    except OSError: pass\ntime.sleep(1000)",
-        "",
+        "did not stop",
     ),
-    "endless output": ("while True:\n    print('x' * 10000)", ""),
-    "endless recursion": ("def double(x):\n    return double(x)", ""),
-    "eats memory": ("a = []\nwhile True:\n    a.append(bytearray(10_000_000))", ""),
+    "endless output": ("while True:\n    print('x' * 10000)", NEVER_DONE + "|MemoryError"),
+    "endless recursion": ("def double(x):\n    return double(x)", "RecursionError"),
+    # bombs
+    "eats memory": (
+        "a = []\nwhile True:\n    a.append(b'x' * 50_000_000)",
+        "MemoryError|more than 2 GB of memory|" + NEVER_DONE,
+    ),
     "eats memory in children": (
-        "import os\nfor i in range(8):\n    if os.fork() == 0:\n        a = bytearray(700_000_000)\n"
-        "        __import__('time').sleep(60)",
-        "",
+        "import os, time\nfor i in range(6):\n    if os.fork() == 0:\n"
+        "        a = b'x' * 700_000_000\n        time.sleep(60)\ntime.sleep(60)",
+        "more than 2 GB of memory",
     ),
-    "a fork bomb": ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", ""),
+    "memory that is no process's": (
+        "import os\nfds = [os.memfd_create('x') for _ in range(99)]",
+        "PermissionError",
+    ),
+    "sockets full of bytes": (
+        "import os, socket, time\ndef fill():\n    kept = []\n    try:\n        while True:\n"
+        "            kept.append(socket.socketpair())\n            kept[-1][0].setblocking(False)\n"
+        "            kept[-1][0].send(b'x' * 99_999)\n    except OSError:\n        time.sleep(9)\n"
+        "for i in range(9):\n    os.fork() or fill()\ntime.sleep(60)",
+        "files and sockets",
+    ),
+    "a fork bomb": (
+        "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+        "not done|did not stop",
+    ),
     "a thread bomb": (
-        "import threading, time\nwhile True:\n    try: threading.Thread(target=time.sleep, "
-        "args=(99,)).start()\n    except RuntimeError: break",
-        "",
+        "import threading, time\nn = 0\ntry:\n    while True:\n        threading.Thread("
+        "target=time.sleep, args=(99,), daemon=True).start()\n        n += 1\n"
+        "except RuntimeError:\n    print('no thread after', n < 300)",
+        "no thread after True",
     ),
     "fills the disk": (
-        "for i in range(100):\n    with open(f'/tmp/{i}', 'wb') as f:\n"
-        "        f.write(b'x' * 100_000_000)",
-        "",
+        "for i in range(9):\n    with open(f'/tmp/{i}', 'wb') as f:\n"
+        "        f.write(b'x' * 200_000_000)",
+        "No space left|" + NEVER_DONE,
+    ),
+    "a huge file": (
+        "with open('/tmp/x', 'wb') as f:\n    f.write(b'x' * 400_000_000)",
+        "File too large|" + NEVER_DONE,
+    ),
+    "a million files": (
+        "import os\nfor i in range(1_000_000):\n    os.mknod(f'/tmp/{i}')",
+        "No space left|" + NEVER_DONE,
     ),
     "a daemon": (
-        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
-        "        os.execvp('sleep', ['sleep', '98765'])\n    os._exit(0)\nos.wait()",
-        "",
+        "import os\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        os.execvp('sleep', ['sleep', '98765'])\n    os._exit(0)\nos.wait()\nprint('LEFT')",
+        "LEFT",
     ),
+    # what is outside
     "the network": (
         "import urllib.request\nurllib.request.urlopen('http://192.0.2.1/', timeout=2)",
-        "",
+        "unreachable",
     ),
     "the machine's own network": (
         "import socket\nsocket.create_connection(('127.0.0.1', 22), 2)",
-        "",
+        "refused|unreachable",
     ),
     "a new name space": (
-        "import ctypes, os\nr = ctypes.CDLL(None).unshare(0x10000000)\n"
-        "assert r == 0, 'no user name space'\nprint('ESCAPED')",
-        "",
+        "import ctypes, os\nl = ctypes.CDLL(None, use_errno=True)\nr = l.unshare(0x10000000)\n"
+        "print('unshare', r)",
+        "unshare -1",
     ),
     "mounts": (
-        "import ctypes\nr = ctypes.CDLL(None).mount(b'none', b'/tmp', b'tmpfs', 0, None)\n"
-        "assert r == 0, 'no mount'\nprint('ESCAPED')",
-        "",
+        "import ctypes\nprint('mount', ctypes.CDLL(None).mount(b'n', b'/tmp', b'tmpfs', 0, None))",
+        "mount -1",
     ),
-    "a second answer below": ("def double(x):\n    return x", "double = print"),
+    "debugs another process": (
+        "import ctypes\nprint('ptrace', ctypes.CDLL(None).ptrace(16, 2, 0, 0))",
+        "ptrace -1",
+    ),
+    "takes all cores": ("import os\nos.sched_setaffinity(0, {0})", "PermissionError"),
+    "changes the grader's code": (
+        "import grader.check as c\nopen(c.__file__, 'a').write('#')",
+        "Read-only file system|Permission denied",
+    ),
+    "changes the data": (
+        "import libs.datasets as d, pathlib\n(d.ROOT / 'MNIST_data' / 'x').write_bytes(b'')",
+        "Read-only file system|Permission denied",
+    ),
+    "becomes the superuser": (
+        "import os, subprocess\nos.setuid(0)",
+        "PermissionError|OSError",
+    ),
+    # words
+    "half a character": ("print('\\ud800 HALF')", "HALF"),
+    "an error of half a character": ("raise ValueError('\\ud800 \\x1b[2J HALF')", "HALF"),
+    "half a character in the source": ("x = '\ud800'\nprint('HALF')", "HALF"),
+    "control characters": ("print('\\x00\\x08\\x1b]0;title\\x07 CONTROL')", "CONTROL"),
+    "an exception with a hostile name": (
+        "raise type('<script>alert(1)</script>', (Exception,), {})('x' * 99999)",
+        "an exception",
+    ),
+    "an exception that fails to be told": (
+        "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
+        "Your process|stop|E in line",
+    ),
 }
-# what must not be found in what these print
+# a cell of the student's own, beside right answers; what must be shown, and never is
 SNOOPS = {
-    "reads the source": "import glob\nprint(glob.glob('/**/source/**', recursive=True)[:5])",
-    "reads the tests": "import subprocess\nprint(subprocess.run("
-    '"grep -rls secret_numbers / --include=*.ipynb --include=*.py --include=*.json 2>/dev/null",'
-    " shell=True, capture_output=True, text=True, timeout=3).stdout)",
-    "reads the environment": "import os, glob\nprint(dict(os.environ))\n"
+    "files of the course": "import subprocess\nprint('SEEN', subprocess.run("
+    "'timeout 4 find / ( -path /usr -o -name site-packages ) -prune -o ( -name hw0* -o -name gradebook* -o -name submitted ) "
+    "-print'.split(), capture_output=True, text=True).stdout)",
+    "the tests": "import subprocess\nprint('SEEN', subprocess.run("
+    "'timeout 2 grep -rls secret_numbers / --include=*.ipynb --include=*.json', "
+    "shell=True, capture_output=True, text=True).stdout)",
+    "the environment": "import os, glob\nprint('SEEN', dict(os.environ))\n"
     "for p in glob.glob('/proc/*/environ'):\n    print(open(p, 'rb').read())",
-    "reads other students": "import glob\nprint(glob.glob('/**/submitted/**', recursive=True)[:5])",
-    "reads the grade book": "import glob\nprint(glob.glob('/**/gradebook.db', recursive=True))",
-    "other processes": "import glob\nprint([open(p).read() for p in glob.glob('/proc/[0-9]*/cmdline')])",
-    "inherited files": "import os\nfor f in os.listdir('/proc/self/fd'):\n"
+    "other processes": "import glob\n"
+    "print('SEEN', [open(p).read() for p in glob.glob('/proc/[0-9]*/cmdline')])",
+    "inherited files": "import os\nprint('SEEN')\nfor f in os.listdir('/proc/self/fd'):\n"
     "    try: print(os.readlink('/proc/self/fd/' + f))\n    except OSError: pass",
+    "mounts": "print('SEEN', open('/proc/self/mountinfo').read())",
+    "sockets": "print('SEEN', open('/proc/net/unix').read(), open('/proc/net/tcp').read())",
+    "shared memory": "print('SEEN', [m for m in open('/proc/self/maps') if ' rw-s ' in m])",
+    "what others left": "import os\nfor d in ('/tmp', '/dev/shm', '/home/student'):\n"
+    "    print('SEEN', os.listdir(d))\n    open(f'{d}/left-behind', 'w')",
 }
-
-
-@pytest.fixture(scope="module")
-def marker(tmp_path_factory, monkeypatch_module):
-    monkeypatch_module.setenv("GRADER_TEST_SECRET", "opensesame")
-    root = write_course(tmp_path_factory.mktemp("course"), total_seconds=25, memory_gb=2)
-    (root / "submitted" / "other" / "hw0").mkdir(parents=True)
-    (root / "gradebook.db").write_text("")
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
-    yield marker
-    marker.close()
-
-
-@pytest.fixture(scope="module")
-def monkeypatch_module():
-    with pytest.MonkeyPatch.context() as patch:
-        yield patch
-
-
-@pytest.fixture(scope="module")
-def honest(marker):
-    return marker.mark(submission(marker.assignment, RIGHT))[0]
-
-
-def attack(marker, content: bytes, score: float = HONEST) -> tuple[dict, str]:
-    """Mark a hostile submission; demand what holds for every one; return what was shown."""
-    began = time.monotonic()
-    record, cells = marker.mark(content)
-    assert time.monotonic() - began < SECONDS
-    assert record["score"] <= score
-    for result in record["tests"].values():
-        for found in result["findings"]:
-            assert found["score"] == found["points"] or found["message"] or result["stopped"]
-    shown = json.dumps([cell.get("outputs", []) for cell in cells], ensure_ascii=False)
-    assert "secret_numbers" not in json.dumps(record)
-    return record, shown
-
-
-@pytest.mark.parametrize("name", CODE)
-def test_hostile_code(marker, honest, name):
-    answer, extra = CODE[name]
-    notebook = submission(marker.assignment, {**RIGHT, "double": answer}, extra, at=3)
-    record, shown = attack(marker, notebook)
-    assert "ESCAPED" not in shown
-    # whatever it did to its own process, what was honest counts
-    if name not in ("writes to the grader's connection", "an import hook", "an event hook"):
-        assert record["tests"]["answer-test"]["score"] <= HONEST
-
-
-@pytest.mark.parametrize("name", SNOOPS)
-def test_snooping(marker, name):
-    record, shown = attack(marker, submission(marker.assignment, RIGHT, SNOOPS[name]), 5)
-    for secret in ("hw0", "opensesame", "gradebook", "other", "secret_numbers"):
-        assert secret not in shown.replace("other numbers", "")
-
-
-def test_nothing_lives_on(marker, honest):
-    for process in psutil.process_iter(["cmdline"]):
-        assert "98765" not in (process.info["cmdline"] or [])
-
-
-def edited(marker, change) -> bytes:
-    """Return a submission that answers one question, with its cells changed."""
-    notebook = nbformat.reads(
-        submission(marker.assignment, {"answer": RIGHT["answer"]}).decode(), as_version=4
-    )
-    notebook.cells = change(notebook.cells)
-    return nbformat.writes(notebook).encode()
+SNOOPS["what others left, again"] = SNOOPS["what others left"]
 
 
 def forged(cells):
     for cell in cells:
-        about = cell.metadata.get("nbgrader")
-        if about:
+        if about := cell.metadata.get("nbgrader"):
             about.update(points=1000, locked=False, checksum="0")
             if about["grade_id"] == "double-test":
                 cell.source = "pass"
     return cells
-
-
-def deleted(cells):
-    return [cell for cell in cells if grade_id(cell) != "double-test"]
-
-
-def duplicated(cells):
-    (own,) = [c for c in cells if grade_id(c) == "double-test"]
-    return [*cells, nbformat.from_dict({**own, "source": "pass", "id": "again"})]
 
 
 def swapped(cells):
@@ -283,8 +338,9 @@ def turned(cells):
     ]
 
 
-def emptied(cells):
-    return []
+def duplicated(cells):
+    (own,) = [c for c in cells if grade_id(c) == "double-test"]
+    return [*cells, nbformat.from_dict({**own, "source": "pass", "id": "again"})]
 
 
 def unnamed(cells):
@@ -294,71 +350,405 @@ def unnamed(cells):
     return cells
 
 
-@pytest.mark.parametrize(
-    "change", [forged, deleted, duplicated, swapped, turned, emptied, unnamed, lambda c: c[::-1]]
-)
-def test_hostile_cells(marker, change):
-    attack(marker, edited(marker, change))
-
-
-def malformed(marker):
-    good = json.loads(edited(marker, list))
-    yield b""
-    yield b"\x00\xff" * 1000
-    yield b"[" * 100_000
-    yield b"{}"
-    yield json.dumps({**good, "nbformat": 99}).encode()
-    yield json.dumps({**good, "cells": 3}).encode()
-    yield json.dumps({**good, "cells": [None, 3, {"cell_type": []}]}).encode()
-    yield json.dumps({**good, "metadata": []}).encode()
-    yield json.dumps({**good, "cells": good["cells"] * 400}).encode()
-    yield b'{"cells": [' + b" " * (31 << 20) + b"]}"
-    yield json.dumps(
-        {**good, "metadata": {"kernelspec": {"name": "bash", "language": "R"}}}
-    ).encode()
-    weird = [{"cell_type": "code", "source": {"a": 1}, "metadata": [], "outputs": {}}]
-    yield json.dumps({**good, "cells": [*weird, *good["cells"]]}).encode()
-    for cell in good["cells"]:
-        cell["metadata"] = {"nbgrader": {"grade_id": ["double"], "points": {}}}
-    yield json.dumps(good).encode()
-
-
-@pytest.mark.parametrize("number", range(13))
-def test_malformed_notebooks(marker, number):
-    record, _ = attack(marker, list(malformed(marker))[number])
-    assert record["notes"] or record["score"]
-
-
-def test_hidden_inputs_do_not_leak_through_messages(marker):
-    snoop = "def double(x):\n    raise ValueError(f'LEAK {list(x)}')"
-    record, shown = attack(marker, submission(marker.assignment, {"double": snoop}))
-    visible, hidden = record["tests"]["double-test"]["findings"]
-    assert "LEAK" in visible["message"]
-    assert "ValueError in line 2" in hidden["message"]
-    assert "7.75" not in shown
-
-
-def test_outputs_can_not_run_in_a_browser(marker):
-    shows = (
-        "from IPython.display import HTML, Javascript, Image, display\n"
-        "display(HTML('<script>alert(1)</script>'), Javascript('alert(2)'))\n"
-        "display({'text/html': '<b>3</b>', 'image/png': 'PHNjcmlwdD4=', 'image/svg+xml': '<svg/>'},"
-        " raw=True)\nraise ValueError('<script>alert(4)</script>')"
-    )
-    notebook = nbformat.reads(submission(marker.assignment, {}, shows).decode(), as_version=4)
-    notebook.cells.insert(0, new_raw_cell("<script>", metadata={"raw_mimetype": "text/html"}))
-    notebook.cells.append(new_code_cell("1", metadata={"tags": ["raises-exception"]}))
-    _, cells = marker.mark(nbformat.writes(notebook).encode())
+def setup(cells):
     for cell in cells:
-        assert cell.cell_type in ("code", "markdown")
-        for output in cell.get("outputs", []):
-            if "nbgrader" not in cell.metadata:
-                assert set(output.get("data", {})) <= {"text/plain", "image/png"}
-                assert "PHN" not in str(output)
-            assert "<script>" not in output.get("data", {}).get("text/html", "")
+        if grade_id(cell) == "imports":
+            cell.source = "class expect:\n    close = equal = lambda *a: None"
+    return cells
 
 
-def test_no_other_mark_has_changed(marker, honest):
-    again = marker.mark(submission(marker.assignment, RIGHT))[0]
-    assert honest["score"] == again["score"] == 5
-    assert honest["tests"] == again["tests"]
+def browser(cells):
+    shows = (
+        "from IPython.display import HTML, Javascript, display\n"
+        "display(HTML('<script>alert(1)</script>'), Javascript('alert(2)'))\n"
+        "bomb = 'iVBORw0KGgoAAAANSUhEUgD/////AP////8IAgAAAA=='\n"
+        "display({'text/html': '<b>3</b>', 'image/png': 'PHNjcmlwdD4=', 'image/svg+xml': '<svg/>'},"
+        " raw=True)\ndisplay({'image/png': bomb}, raw=True)\n"
+        "print('<script>alert(4)</script>')\nraise ValueError('<script>alert(5)</script>')"
+    )
+    words = (
+        "<script>alert(6)</script> [a](javascript:alert(7)) ![b](https://192.0.2.1/c.png)\n"
+        "<img src=x onerror=alert(8)> &#60;script> <java&#115;cript:alert(9)>"
+    )
+    return [
+        new_raw_cell("<script>alert(10)</script>", metadata={"raw_mimetype": "text/html"}),
+        *cells,
+        new_code_cell(shows, metadata={"tags": ["raises-exception"]}),
+        new_markdown_cell(words),
+    ]
+
+
+def loud(cells):
+    shows = (
+        "import base64\nfrom IPython.display import display\n"
+        "head = b'\\x89PNG\\r\\n\\x1a\\n\\0\\0\\0\\rIHDR\\0\\0\\0\\1\\0\\0\\0\\1'\n"
+        "picture = head + b'x' * 5_000_000\n"
+        "display({'image/png': base64.b64encode(picture).decode()}, raw=True)"
+    )
+    return [*cells, *(new_code_cell(shows) for _ in range(12))]
+
+
+# what is done to the cells of a submission with one honest answer: its score, what is noted
+CELLS_CHANGED = {
+    "forges points and a test": (forged, 1, "put back as it was"),
+    "deletes a test": (lambda c: [x for x in c if grade_id(x) != "double-test"], 1, "put back"),
+    "duplicates a test": (duplicated, 1, "put back"),
+    "gives a test another's name": (swapped, 1, "put back"),
+    "turns a test into words": (turned, 1, "put back"),
+    "has no cells": (lambda c: [], 0, "missing"),
+    "has no names": (unnamed, 0, "missing"),
+    "changes the setup": (setup, 1, "put back"),
+    "turns everything round": (lambda c: c[::-1], 1, ""),
+    "answers twice": (
+        lambda c: [*c, *(x for x in c if grade_id(x) == "answer")],
+        1,
+        "is there 2 times",
+    ),
+    "attacks a browser": (browser, 1, ""),
+    "shows sixty megabytes": (loud, 1, ""),
+}
+
+
+def malformed(good: dict):
+    """Yield files that are no proper notebook: a name, the file, what is noted."""
+    yield "nothing", b"", "not JSON"
+    yield "no text", b"\x00\xff" * 1000, "not JSON"
+    yield "UTF-16", json.dumps(good).encode("utf-16"), "not JSON"
+    yield "nested too deeply", b"[" * 100_000, "not JSON"
+    deep = b'{"a":' * 950 + b"1" + b"}" * 950
+    yield "deep metadata", json.dumps({**good, "metadata": 0}).encode()[:-2] + deep, "not JSON"
+    yield "deep names", b'{"nbformat": 4, "cells": [' + deep + b"]}", "missing"
+    yield "a list", b"[]", "no Jupyter notebook"
+    yield "empty", b"{}", "no Jupyter notebook"
+    yield "another format", json.dumps({**good, "nbformat": 99}).encode(), "format 4"
+    yield "cells that are none", json.dumps({**good, "cells": [None, 3, {}]}).encode(), "missing"
+    yield "a number of cells", json.dumps({**good, "cells": 3}).encode(), "no Jupyter notebook"
+    yield "many cells", json.dumps({**good, "cells": good["cells"] * 4000}).encode(), "1000 cells"
+    yield "31 MB", b'{"cells": [' + b" " * (31 << 20) + b"]}", "larger than"
+    yield "HTML", b'{"nbformat": 4, "cells": "<img src=x onerror=alert(1)>"}', "no Jupyter"
+    cells = [
+        {**c, "metadata": {"nbgrader": {"grade_id": ["double"]}}, "id": 5} for c in good["cells"]
+    ]
+    yield "names that are lists", json.dumps({**good, "cells": cells}).encode(), "missing"
+
+
+def slug(name: str) -> str:
+    return re.sub(r"\W+", "-", name)
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A class of attackers and three honest students, graded."""
+    find_bubblewrap()  # raises, and says what to do, where there is none
+    root = tmp_path_factory.mktemp("course")
+    write_course(root, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
+    assignment = Assignment(root / "source" / "hw0")
+    for student in ("a-honest", "m-honest", "z-honest"):
+        hand_in(root, student, submission(assignment, RIGHT))
+    for name, (answer, _) in ANSWERS.items():
+        hand_in(root, slug(name), submission(assignment, {**RIGHT, "double": answer}))
+    for name, extra in SNOOPS.items():
+        hand_in(root, "snoops-" + slug(name), submission(assignment, RIGHT, extra, at=3))
+    one = submission(assignment, {"answer": RIGHT["answer"]})
+    for name, (change, _, _) in CELLS_CHANGED.items():
+        notebook = nbformat.reads(one.decode(), as_version=4)
+        notebook.cells = change(notebook.cells)
+        hand_in(root, slug(name), json.dumps(notebook).encode())
+    for name, content, _ in malformed(json.loads(one)):
+        hand_in(root, "file-" + slug(name), content)
+    notebook = json.loads(submission(assignment, RIGHT))
+    notebook["metadata"] = {"kernelspec": {"name": "bash", "language": "R"}, "language_info": 3}
+    hand_in(root, "another-kernel", json.dumps(notebook).encode())
+    course = Course(root)
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    grading = start_grading(root, GRADER_TEST_SECRET="opensesame")
+    course.said, _ = grading.communicate(timeout=580)
+    course.left, course.status = left_behind(before), grading.returncode
+    return course
+
+
+def seen(course, student: str) -> tuple[dict, str]:
+    """Return a student's record, and all that is shown, once what holds for all was checked."""
+    record = course.record("hw0", student)
+    assert record is not None, f"ungraded:\n{course.said[-2000:]}"
+    assert record["entered"]
+    assert record["seconds"] < TOTAL_SECONDS + SLACK
+    for result in record["tests"].values():
+        for found in result["findings"]:
+            assert found["score"] == found["points"] or found["message"] or result["stopped"]
+    path = course.root / "autograded" / student / "hw0" / "hw0.ipynb"
+    assert path.stat().st_size < 45 << 20
+    shown = path.read_text() + json.dumps(record, ensure_ascii=False)
+    assert "secret_numbers" not in json.dumps(record).replace("secret_numbers'", "")
+    assert "The grader failed" not in shown
+    return record, shown
+
+
+def test_the_class_is_graded_and_nothing_lives_on(course):
+    assert course.status == 0, course.said[-3000:]
+    assert len(course.records("hw0")) == len(course.submissions("hw0"))
+    assert course.left == []
+
+
+@pytest.mark.parametrize("student", ["a-honest", "m-honest", "z-honest", "another-kernel"])
+def test_the_honest_keep_their_marks(course, student):
+    record, shown = seen(course, student)
+    assert record["score"] == record["points"] == 5
+    assert "twice one is 2" in shown
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_hostile_answer(course, name):
+    record, shown = seen(course, slug(name))
+    assert record["tests"]["double-test"]["score"] == 0
+    assert record["score"] <= 1
+    assert re.search(ANSWERS[name][1], shown), shown[-3000:]
+
+
+@pytest.mark.parametrize("name", SNOOPS)
+def test_snooping(course, name):
+    record, _ = seen(course, "snoops-" + slug(name))
+    assert record["score"] == 5
+    path = course.root / "autograded" / ("snoops-" + slug(name)) / "hw0" / "hw0.ipynb"
+    (said,) = [
+        "".join(output.get("text", "") for output in cell.outputs)
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.source == SNOOPS[name]
+    ]
+    assert "SEEN" in said
+    for secret in (
+        "hw0",
+        "opensesame",
+        "gradebook",
+        "submitted",
+        "z-honest",
+        "rw-s",
+        "left-behind",
+    ):
+        assert secret not in said
+
+
+@pytest.mark.parametrize("name", CELLS_CHANGED)
+def test_hostile_cells(course, name):
+    _, score, note = CELLS_CHANGED[name]
+    record, _ = seen(course, slug(name))
+    assert record["score"] == score
+    assert note in " ".join(record["notes"])
+
+
+@pytest.mark.parametrize("name", [name for name, *_ in malformed({"cells": []})])
+def test_malformed_files(course, name):
+    record, _ = seen(course, "file-" + slug(name))
+    (note,) = [note for n, _, note in malformed({"cells": []}) if n == name]
+    assert record["score"] == 0
+    assert note in " ".join(record["notes"])
+
+
+def test_nothing_runs_in_a_browser(course):
+    (page,) = feedback(course, "hw0", ["attacks-a-browser"])
+    record = course.record("hw0", "attacks-a-browser")
+    student = page.read_text().split("<body", 1)[1]
+    for number in (1, 2, 4, 5, 6, 10):
+        assert f"<script>alert({number})" not in student
+    for harm in (
+        "<svg",
+        "<b>3",
+        'href="javascript:',
+        '<img src="https',
+        "<img src=x",
+        "base64,iVBORw0KG",
+    ):
+        assert harm not in student
+    assert "alert(4)" in student
+    assert record["tests"]["double-test"]["score"] == 0
+
+
+def test_feedback_and_tables_for_everyone(course):
+    some = ["half-a-character", "half-a-character-in-the-source", "control-characters", "file-HTML"]
+    pages = feedback(course, "hw0", some)
+    assert len(pages) == len(some)
+    bodies = [page.read_text().split("<body", 1)[1] for page in pages]
+    assert not [body for body in bodies if "\x1b" in body or "<img src=x" in body]
+    questions, *_ = export(course, "hw0")
+    with questions.open(newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert len(rows) == len(course.submissions("hw0"))
+    assert float(rows["z-honest"]["double-test"]) == 4
+
+
+def test_many_cells_are_refused_quickly():
+    cell = {"cell_type": "code", "source": "", "metadata": {}, "outputs": [], "id": "a"}
+    content = json.dumps({"nbformat": 4, "cells": [cell] * CELLS, "metadata": {}}).encode()
+    assert len(read_notebook(content).cells) == CELLS
+
+
+# What these attacks win where cells and tests share a process, as in a plain kernel
+UNDEFENDED = """
+import json, os, sys
+import numpy, libs.check, grader.check
+from IPython.core.interactiveshell import InteractiveShell
+setup, tests, attacks = json.load(sys.stdin)
+for name, attack in attacks.items():
+    if os.fork() == 0:
+        shell = InteractiveShell.instance()
+        shell.run_cell(setup)
+        shell.run_cell(attack)
+        real = grader.check.Record(lambda seconds: grader.check.contextlib.nullcontext())
+        grader.check._record = real
+        shell.run_cell(tests)
+        won = sum(f.points * f.share for f in real.findings)
+        os.write(1, f"{name}: {won if real.findings else 'no test was run'}\\n".encode())
+        os._exit(0)
+    os.wait()
+"""
+
+
+def test_the_attacks_win_without_the_defence():
+    names = ["patches NumPy", "patches what compares", "an AST transformer", "looks for frames"]
+    attacks = {n: ANSWERS[n][0] for n in names}
+    attacks["honest"] = RIGHT["double"]
+    attacks["unanswered"] = "def double(x): ..."
+    said = subprocess.run(
+        [sys.executable, "-c", UNDEFENDED],
+        input=json.dumps([SETUP, DOUBLE_TEST, attacks]),
+        capture_output=True,
+        text=True,
+    ).stdout
+    found = dict(re.findall(r"^(.+): (.+)$", said, re.M))
+    assert float(found["honest"]) == 4
+    assert float(found["unanswered"]) == 0
+    assert float(found["patches NumPy"]) == 4
+    assert float(found["patches what compares"]) == 4
+    assert found["an AST transformer"] == "no test was run"
+    assert float(found["looks for frames"]) >= 3
+
+
+def archive(files: dict, **options) -> bytes:
+    """Return a zip; a value may be a function that changes the entry and returns the content."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            zipped.writestr(entry, content(entry) if callable(content) else content)
+    return file.getvalue()
+
+
+def link(target: str):
+    def make(entry):
+        entry.external_attr = 0o120777 << 16
+        return target
+
+    return make
+
+
+@pytest.fixture
+def export_zip(tmp_path):
+    """A course, and a function that collects a zip and returns what was taken in, by student."""
+    course = Course(write_course(tmp_path / "course"))
+    good = submission(course.assignment("hw0"), RIGHT)
+
+    def take(files: dict) -> dict[str, bytes]:
+        path = tmp_path / "export.zip"
+        path.write_bytes(archive(files))
+        outside = {p for p in tmp_path.rglob("*") if course.root not in p.parents}
+        lines = collect(course, "hw0", path)
+        assert outside == {p for p in tmp_path.rglob("*") if course.root not in p.parents}
+        assert all(line.isprintable() for line in lines)
+        return {s.student: s.read() for s in course.submissions("hw0")}
+
+    return take, good
+
+
+MOODLE = "Jo Doe_{}_assignsubmission_file_/{}"
+
+
+def test_paths_in_a_zip_lead_nowhere(export_zip):
+    take, good = export_zip
+    found = take(
+        {
+            MOODLE.format(1, "hw0.ipynb"): good,
+            MOODLE.format(2, "../../../../etc/hw0.ipynb"): b"2",
+            MOODLE.format(3, "hw0.ipynb"): link("/etc/passwd"),
+            "../../evil/hw0.ipynb": b"4",
+            "/root/hw0.ipynb": b"5",
+            "..\\..\\windows\\hw0.ipynb": b"6",
+            "\x1b[2J\n/hw0.ipynb": b"7",
+        }
+    )
+    assert found["1"] == good
+    assert found["2"] == b"2"
+    assert "3" not in found
+    assert {"evil", "root", "windows"} <= set(found)
+
+
+def test_nobody_hands_in_for_another(export_zip):
+    take, good = export_zip
+    evil = b"{}"
+    found = take(
+        {
+            MOODLE.format(1, "hw0.ipynb"): good,
+            MOODLE.format(2, "doe_1_5_hw0.ipynb"): evil,
+            MOODLE.format(2, "Jo Doe_1_assignsubmission_file_/hw0.ipynb"): evil,
+            MOODLE.format(2, "x.zip"): archive({MOODLE.format(1, "hw0.ipynb"): evil}),
+            "roe_3_9_hw0.ipynb": good,
+            "poe_4_9_roe_3_9_hw0.ipynb": evil,
+            "alice/roe_3_9_hw0.ipynb": evil,
+            "alice/Roe_3_assignsubmission_file_/hw0.ipynb": evil,
+        }
+    )
+    assert found == {"1": good, "2": evil, "3": good, "4": evil, "alice": evil}
+
+
+def test_bombs_in_a_zip_hurt_only_their_owner(export_zip, monkeypatch):
+    take, good = export_zip
+    monkeypatch.setattr(collecting, "STUDENT_BYTES", 1 << 20)
+    bomb = archive({f"{n}.ipynb": bytes(10 << 20) for n in range(9)})
+    many = archive({f"{n}.txt": b"" for n in range(3000)} | {"hw0.ipynb": good})
+    damaged = bytearray(archive({"hw0.ipynb": good}))
+    damaged[60:400] = b"\xff" * 340
+
+    def secret(entry):
+        entry.flag_bits |= 1
+        return good
+
+    found = take(
+        {
+            MOODLE.format(1, "a.zip"): archive({"b.zip": archive({"hw0.ipynb": good})}),
+            MOODLE.format(2, "a.zip"): bomb,
+            MOODLE.format(3, "a.zip"): many,
+            MOODLE.format(4, "a.zip"): bytes(damaged),
+            MOODLE.format(5, "a.zip"): b"PK\x05\x06" + b"\xff" * 40,
+            MOODLE.format(6, "a.zip"): archive({"hw0.ipynb": secret}),
+            MOODLE.format(9, "hw0.ipynb"): good,
+        }
+    )
+    assert set(found) == {"1", "2", "3", "4", "5", "6", "9"}
+    assert found["9"] == good
+    assert sum(map(len, found.values())) < 32 << 20
+
+
+def test_links_and_pipes_in_a_folder_are_not_followed(tmp_path):
+    import os
+
+    course = Course(write_course(tmp_path / "course"))
+    source = course.root / "source" / "hw0"
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "a" / "hw0.ipynb").symlink_to(source / "hw0.ipynb")
+    (tmp_path / "in" / "b").symlink_to(source)
+    (tmp_path / "in" / "c").mkdir()
+    os.mkfifo(tmp_path / "in" / "c" / "hw0.ipynb")
+    (tmp_path / "in" / os.fsdecode(b"d\xff")).mkdir()
+    (tmp_path / "in" / os.fsdecode(b"d\xff") / os.fsdecode(b"\xfe.ipynb")).write_bytes(b"{}")
+    collect(course, "hw0", tmp_path / "in")
+    assert [s.student for s in course.submissions("hw0")] == ["d"]
+    # and one that got into the course all the same
+    (course.root / "submitted" / "e" / "hw0").mkdir(parents=True)
+    (course.root / "submitted" / "e" / "hw0" / "hw0.ipynb").symlink_to(source / "hw0.ipynb")
+    (course.root / "submitted" / "f" / "hw0").mkdir(parents=True)
+    os.mkfifo(course.root / "submitted" / "f" / "hw0" / "hw0.ipynb")
+    assert {s.student: s.read() for s in course.submissions("hw0")} == {
+        "d": b"{}",
+        "e": b"",
+        "f": b"",
+    }
