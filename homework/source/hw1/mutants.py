@@ -36,7 +36,11 @@ MUTANTS = {
         [("a[:, None, :] - b[None, :, :]", "b[:, None, :] - a[None, :, :]")],
         "transposed",
     ),
-    "sum over the wrong axis": ("distances", [(".sum(axis=2)", ".sum(axis=1)")], "shape"),
+    "sum over the wrong axis": (
+        "distances",
+        [(".sum(axis=2)", ".sum(axis=1)")],
+        "over the points of b",
+    ),
     "pixels wrap around": (
         "distances",
         "def distances(a, b):\n    return ((a[:, None] - b[None]) ** 2).sum(axis=2)\n",

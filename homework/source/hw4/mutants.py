@@ -45,7 +45,7 @@ MUTANTS = {
     "the larger half of the zeros above": (
         "convolve",
         [("(more // 2, more - more // 2)", "(more - more // 2, more // 2)")],
-        "the larger half of the zeros comes below",
+        "half of p, rounded down",
     ),
     "off by one": ("output-size", [("// stride + 1", "// stride")], "the first place counts too"),
     "same ignored": (
