@@ -295,8 +295,8 @@ ANSWERS = {
 # a cell of the student's own, beside right answers; what must be shown, and never is
 SNOOPS = {
     "files of the course": "import subprocess\nprint('SEEN', subprocess.run("
-    "'timeout 4 find / ( -path /usr -o -name site-packages ) -prune -o ( -name hw0* -o -name gradebook* -o -name submitted ) "
-    "-print'.split(), capture_output=True, text=True).stdout)",
+    "'timeout 4 find / ( -path /usr -o -name site-packages ) -prune "
+    "-o ( -name hw0* -o -name gradebook* -o -name submitted ) -print'.split(), capture_output=True, text=True).stdout)",
     "the tests": "import subprocess\nprint('SEEN', subprocess.run("
     "'timeout 2 grep -rls secret_numbers / --include=*.ipynb --include=*.json', "
     "shell=True, capture_output=True, text=True).stdout)",
