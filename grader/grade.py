@@ -84,6 +84,9 @@ def _processes(workers: int):
     pool = ProcessPoolExecutor(workers, context, initializer=_serve)
     try:
         yield pool, lambda: workers + 1  # the next one lies ready
+    except BrokenExecutor:
+        text = "A worker was killed. Was memory short? Fewer --workers need less."
+        raise CourseError(text) from None
     finally:
         # at once: what is half marked is marked again, and TensorFlow takes its time to leave
         for child in multiprocessing.active_children():
@@ -164,11 +167,8 @@ def mark_all(
                 student = jobs.pop(job)
                 try:
                     result = job.result()
-                except (CourseError, NoSandbox):
+                except (CourseError, NoSandbox, BrokenExecutor):
                     raise
-                except BrokenExecutor:
-                    text = "A worker was killed. Was memory short? Fewer --workers need less."
-                    raise CourseError(text) from None
                 except Exception as error:  # a fault of ours must not hold up the others
                     failed.append(f"{student} ({type(error).__name__}: {error})")
                     continue
