@@ -296,7 +296,8 @@ ANSWERS = {
 SNOOPS = {
     "files of the course": "import subprocess\nprint('SEEN', subprocess.run("
     "'timeout 4 find / ( -path /usr -o -name site-packages ) -prune "
-    "-o ( -name hw0* -o -name gradebook* -o -name submitted ) -print'.split(), capture_output=True, text=True).stdout)",
+    "-o ( -name hw0* -o -name gradebook* -o -name submitted ) -print'.split(), "
+    "capture_output=True, text=True).stdout)",
     "the tests": "import subprocess\nprint('SEEN', subprocess.run("
     "'timeout 2 grep -rls secret_numbers / --include=*.ipynb --include=*.json', "
     "shell=True, capture_output=True, text=True).stdout)",

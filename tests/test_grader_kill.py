@@ -15,7 +15,7 @@ from grader.assignment import Assignment
 from grader.course import Course
 from grader.sandbox import find_bubblewrap
 
-CLASS, KILLS = 20, 4
+CLASS, KILLS = 20, 3
 # what a student answers, and what that is worth
 ANSWERS = [(RIGHT, 5), ({"double": RIGHT["double"]}, 4), ({"answer": RIGHT["answer"]}, 1), ({}, 0)]
 
