@@ -247,7 +247,7 @@ MUTANTS = {
         [("blocks.mean(axis=(1, 3))", "blocks[:, 0, :, 0]")],
         "single pixels are picked",
     ),
-    "opacity not expected": ("square", [("picture[..., :3]", "picture")], "matmul"),
+    "opacity not expected": ("square", [("picture[..., :3]", "picture")], "ValueError in line"),
     "grey not expected": (
         "square",
         [("picture if picture.ndim == 2 else picture", "picture")],
