@@ -14,7 +14,17 @@ from rich.table import Table
 from tqdm import tqdm
 
 # In the order of the table; the slowest stands last.
-NAMES = ("datasets", "montage", "gif", "batches", "dashboard", "inverse", "training", "install")
+NAMES = (
+    "datasets",
+    "montage",
+    "gif",
+    "batches",
+    "dashboard",
+    "inverse",
+    "training",
+    "classifier",
+    "install",
+)
 
 EPILOG = """\
 All times are medians of interleaved runs. ratio is our time divided by the peer's: less is better.
