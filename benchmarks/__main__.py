@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 # In the order of the table; the slowest stands last.
 NAMES = ["datasets", "montage", "gif", "batches", "dashboard", "inverse", "training"]
-NAMES += ["grader", "install"]
+NAMES += ["classifier", "grader", "install"]
 
 EPILOG = """\
 All times are medians of interleaved runs. ratio is our time divided by the peer's: less is better.
