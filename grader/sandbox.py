@@ -142,7 +142,9 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
         if not path.is_relative_to("/usr"):
             line += [*parents(path), "--ro-bind", str(path), str(path)]
     line += ["--proc", "/proc", "--dev", "/dev"]
-    folders = [home, "/tmp", "/dev/shm", str(out)]
+    folders = [home, "/dev/shm", str(out)]
+    if not any(path.is_relative_to("/tmp") for path in paths):  # an empty one would hide them
+        folders.append("/tmp")
     for folder in folders:
         line += [*parents(Path(folder)), "--perms", "0777"]
         line += ["--size", str(FOLDER_BYTES), "--tmpfs", folder]
@@ -150,6 +152,7 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
     environment = {
         "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
         "HOME": home,
+        "TMPDIR": home,
         "USER": "student",
         "LANG": "C.UTF-8",
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -157,7 +160,7 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONHASHSEED": "0",
         "IPYTHONDIR": f"{home}/.ipython",
-        "MPLCONFIGDIR": "/tmp/matplotlib",
+        "MPLCONFIGDIR": f"{home}/.matplotlib",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
     # a graded result must not depend on how many cores the grading machine has

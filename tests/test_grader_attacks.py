@@ -226,16 +226,16 @@ ANSWERS = {
         "no thread after True",
     ),
     "fills the disk": (
-        "for i in range(9):\n    with open(f'/tmp/{i}', 'wb') as f:\n"
+        "for i in range(9):\n    with open(f'/home/student/{i}', 'wb') as f:\n"
         "        f.write(b'x' * 200_000_000)",
         "No space left|" + NEVER_DONE,
     ),
     "a huge file": (
-        "with open('/tmp/x', 'wb') as f:\n    f.write(b'x' * 400_000_000)",
+        "with open('/home/student/x', 'wb') as f:\n    f.write(b'x' * 400_000_000)",
         "File too large|" + NEVER_DONE,
     ),
     "a million files": (
-        "import os\nfor i in range(1_000_000):\n    os.mknod(f'/tmp/{i}')",
+        "import os\nfor i in range(1_000_000):\n    os.mknod(f'/home/student/{i}')",
         "No space left|" + NEVER_DONE,
     ),
     "a daemon": (
@@ -258,7 +258,8 @@ ANSWERS = {
         "unshare -1",
     ),
     "mounts": (
-        "import ctypes\nprint('mount', ctypes.CDLL(None).mount(b'n', b'/tmp', b'tmpfs', 0, None))",
+        "import ctypes\nmount = ctypes.CDLL(None).mount\n"
+        "print('mount', mount(b'n', b'/home/student', b'tmpfs', 0, None))",
         "mount -1",
     ),
     "debugs another process": (
