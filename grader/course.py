@@ -39,9 +39,10 @@ class Submission:
         """Return the file's content, b"" if it is not a plain file of a decent size."""
         with contextlib.suppress(OSError):
             # a link could point at the solution, a pipe could block
-            descriptor = os.open(
-                self.path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | os.O_NONBLOCK
-            )
+            flags = os.O_RDONLY
+            for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # Windows lacks the first two
+                flags |= getattr(os, name, 0)
+            descriptor = os.open(self.path, flags)
             with os.fdopen(descriptor, "rb") as file:
                 if stat.S_ISREG(os.fstat(descriptor).st_mode):
                     return file.read(NOTEBOOK_BYTES + 1)
