@@ -259,11 +259,12 @@ def _record(course: Course, name: str, submission: Submission) -> dict | None:
 
 def about(submission: Submission) -> dict:
     """Return what a record says beside the marks."""
-    stamp = submission.path.parent / "timestamp.txt"
+    # read as warily as the notebook beside it
+    stamp = Submission(submission.student, submission.path.parent / "timestamp.txt")
     try:
-        submitted = stamp.read_text().strip()[:40]
+        submitted = stamp.read()[:100].decode().strip()[:40]
         datetime.datetime.fromisoformat(submitted.removesuffix(" UTC"))
-    except (OSError, ValueError):
+    except ValueError:
         submitted = ""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return {"student": submission.student, "submitted": submitted, "graded": now, "entered": False}

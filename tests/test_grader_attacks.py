@@ -7,6 +7,7 @@ one question honestly (1 point) and attacks in the cell that is worth 4, or besi
 import csv
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -30,9 +31,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from grader import collect as collecting
 from grader.assignment import CELLS, Assignment, grade_id, read_notebook
 from grader.collect import collect
-from grader.course import Course
+from grader.course import Course, Submission
 from grader.export import export
 from grader.feedback import feedback
+from grader.grade import about
 from grader.sandbox import find_bubblewrap
 
 TOTAL_SECONDS, SLACK = 20, 25
@@ -754,3 +756,12 @@ def test_links_and_pipes_in_a_folder_are_not_followed(tmp_path):
         "e": b"",
         "f": b"",
     }
+
+
+def test_a_time_of_handing_in_that_is_a_pipe_blocks_nobody(tmp_path):
+    submission, stamp = Submission("s", tmp_path / "hw0.ipynb"), tmp_path / "timestamp.txt"
+    stamp.write_text("2026-03-01 12:00:00 UTC\n")
+    assert about(submission)["submitted"] == "2026-03-01 12:00:00 UTC"
+    stamp.unlink()
+    os.mkfifo(stamp)
+    assert about(submission)["submitted"] == ""
