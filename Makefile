@@ -26,8 +26,8 @@ test: env  ## run every test and every notebook
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)
 
-homework: dev  ## prove every assignment, its tests and its grading (Linux, bubblewrap)
-	$(BIN)/python -m pytest -m homework tests
+homework: env  ## prove every assignment, its tests and its grading (Linux, bubblewrap)
+	$(BIN)/python -m pytest -m "homework and not browser" tests
 
 release: env  ## make the students' versions, in homework/release
 	$(BIN)/python -m grader release
@@ -41,7 +41,7 @@ lint: dev  ## check style of code and notebooks, and the workflows
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 browser: dev  ## drive JupyterLab in a real browser (needs Chromium)
-	$(BIN)/python -m pytest -m "browser and not homework" tests
+	$(BIN)/python -m pytest -m browser tests
 
 bench: dev  ## measure ours beside its peers, as ratios
 	$(BIN)/python -m benchmarks

@@ -1,3 +1,6 @@
 """Homework: tests in the student's notebook, and what marks them (``python -m grader``)."""
 
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 __version__ = "1.0"

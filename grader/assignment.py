@@ -20,7 +20,7 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade
 from traitlets.config import Config
 
-import libs
+from grader import ROOT
 from grader.check import test
 
 _HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$", re.M | re.S)
@@ -142,8 +142,7 @@ class Assignment:
         self.cell_seconds = about.get("cell_seconds", 60)
         self.total_seconds = about.get("total_seconds", 600)
         self.memory = about.get("memory_gb", 4)
-        root = Path(libs.__file__).resolve().parent.parent
-        self.hidden = [root / name for name in about.get("hide", [])]
+        self.hidden = [ROOT / name for name in about.get("hide", [])]
         self.data = self.folder / "data" if (self.folder / "data").is_dir() else None
         self.cells = {grade_id(c): c for c in self.source.cells if grade_id(c)}
         self.released = self.release()

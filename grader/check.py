@@ -14,8 +14,6 @@ import traceback
 import numpy as np
 from IPython.display import display
 
-from libs.check import check_value
-
 _EMPTY = "not filled in yet, or without a return."
 _record = None  # where findings go when graded; None in a student's notebook
 # sign, ink and paper of a finding, for the share of the points it earns
@@ -185,6 +183,9 @@ class expect:
         mistakes : dict of str to number or array, optional
             What it is when a known mistake was made, by the sentence that names the mistake.
         """
+        # only now: with libs comes TensorFlow, which no command of the instructor should wait for
+        from libs.check import check_value
+
         verdict = check_value(got, expected, what, tolerance)
         if verdict.state == "right":
             return

@@ -16,6 +16,11 @@ from pathlib import Path
 import nbformat
 from tqdm import tqdm
 
+try:
+    import resource
+except ImportError:  # Windows, where nothing is graded
+    resource = None
+
 from grader.assignment import Assignment
 from grader.book import Book
 from grader.course import Course, CourseError, Submission, digest, write
@@ -24,6 +29,7 @@ from grader.outputs import safe_markdown
 from grader.sandbox import NoSandbox, Sandbox, find_bubblewrap
 
 WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
+WORKER_BYTES = 6 << 30  # that a test may use, whatever an answer makes it do
 
 _markers = {}  # this process's, by assignment and its source
 _busy = threading.Lock()  # marking needs the process for itself, and a Dask worker has threads
@@ -66,9 +72,15 @@ def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: b
         return _markers[source, state].mark(content)
 
 
-def _serve() -> None:
-    """Leave Ctrl+C to the process that started this worker, and end when it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _serve(shares) -> None:
+    """Make this process a worker, which ends when the process that started it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for that process
+    if cores := shares.get():
+        os.sched_setaffinity(0, cores)
+    if resource:
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = WORKER_BYTES if hard == resource.RLIM_INFINITY else min(hard, WORKER_BYTES)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
     def follow():
         multiprocessing.parent_process().join()
@@ -81,7 +93,12 @@ def _serve() -> None:
 def _processes(workers: int):
     """Yield an executor on this machine, and a function that says how much to hand it."""
     context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, context, initializer=_serve)
+    # each has cores of its own, if there are enough: what a student starts slows nobody next door
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
+    shares = context.SimpleQueue()
+    for number in range(workers):
+        shares.put(cores[number::workers] if workers <= len(cores) else [])
+    pool = ProcessPoolExecutor(workers, context, initializer=_serve, initargs=(shares,))
     try:
         yield pool, lambda: workers + 1  # the next one lies ready
     except BrokenExecutor:

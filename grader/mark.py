@@ -48,11 +48,16 @@ class Marker:
             assignment.memory,
             setup=[cell.source for cell in assignment.of_kind("setup").values()],
         )
-        self.sandbox.start()
+        self.sandbox.launch()  # imports TensorFlow while this process does
         self.trusted = {"__name__": "__main__"}
-        with _inside(assignment.folder), redirect_stdout(io.StringIO()):
-            for name, cell in assignment.of_kind("setup").items():
-                exec(compile(cell.source, name, "exec"), self.trusted)
+        try:
+            with _inside(assignment.folder), redirect_stdout(io.StringIO()):
+                for name, cell in assignment.of_kind("setup").items():
+                    exec(compile(cell.source, name, "exec"), self.trusted)
+            self.sandbox.start()
+        except BaseException:
+            self.sandbox.stop()
+            raise
         self.tests = {
             name: compile(cell.source, name, "exec")
             for name, cell in assignment.of_kind("test").items()

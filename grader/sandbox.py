@@ -15,11 +15,9 @@ from pathlib import Path
 
 import psutil
 
-import grader
-import libs
+from grader import ROOT
 from grader.pipe import Channel, PipeError, TooLate
 
-ROOT = Path(grader.__file__).resolve().parent.parent
 NOBODY = 65534
 GIGABYTE = 1 << 30
 FOLDER_BYTES, FILE_BYTES, PROCESSES, FILES = 512 << 20, 256 << 20, 200, 2000
@@ -72,14 +70,13 @@ def find_bubblewrap() -> str:
 
 def visible(data: Path | None) -> list[Path]:
     """Return what a sandbox may read beside the system: Python, the course's code and data."""
-    root = Path(libs.__file__).resolve().parent.parent
     paths = [
         Path(sys.base_prefix),
         Path(sys.prefix),
-        Path(libs.__file__).resolve().parent,
+        ROOT / "libs",
         ROOT / "grader",
-        root / "MNIST_data",
-        root / "FashionMNIST_data",
+        ROOT / "MNIST_data",
+        ROOT / "FashionMNIST_data",
     ]
     return [p for p in [*paths, *([data] if data else [])] if p.exists()]
 
@@ -106,7 +103,6 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
         The assignment's own data folder, seen as ``data``.
     """
     home = "/home/student"
-    out = Path(libs.__file__).resolve().parent.parent / "notebooks" / "out"
     hidden = [path.resolve() for path in secret if path.is_file()]
     paths = [part for path in visible(data) for part in without(path, hidden)]
     for path in secret:
@@ -142,7 +138,7 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
         if not path.is_relative_to("/usr"):
             line += [*parents(path), "--ro-bind", str(path), str(path)]
     line += ["--proc", "/proc", "--dev", "/dev"]
-    folders = [home, "/dev/shm", str(out)]
+    folders = [home, "/dev/shm", str(ROOT / "notebooks" / "out")]
     if not any(path.is_relative_to("/tmp") for path in paths):  # an empty one would hide them
         folders.append("/tmp")
     for folder in folders:
@@ -194,12 +190,10 @@ class Sandbox:
     def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
         self.imports, self.secret, self.data = list(imports), list(secret), data
         self.memory, self.setup, self.nested = memory, list(setup), True
-        self.process = self.control = None
+        self.process, self.control, self.waiting = None, None, False
 
-    def start(self) -> None:
-        """Start the process that sessions fork from; does nothing if it runs."""
-        if self.process is not None and self.process.poll() is None:
-            return
+    def launch(self) -> None:
+        """Start the process that sessions fork from, and don't wait until it is ready."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         line, settings = command(theirs.fileno(), self.secret, self.data)
         limits = {
@@ -220,6 +214,15 @@ class Sandbox:
         )
         theirs.close()
         self.control.send(json.dumps(settings).encode())
+        self.waiting = True
+
+    def start(self) -> None:
+        """Start the process that sessions fork from; does nothing if it is ready."""
+        if self.process is None or self.process.poll() is not None:
+            self.launch()
+        if not self.waiting:
+            return
+        self.waiting = False
         self.control.settimeout(120)
         try:
             ready = self.control.recv(16)

@@ -32,10 +32,13 @@ class Unsafe:
     def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
         self.data = data
 
-    def start(self) -> None:
+    def launch(self) -> None:
         """Check that processes can be made."""
         if os.name == "nt":
             raise NoSandbox("Windows can't hand a process its pipe. Use WSL 2, and bubblewrap.")
+
+    def start(self) -> None:
+        """Do nothing: each session starts a process of its own."""
 
     def session(self) -> "UnsafeSession":
         """Return a new process."""

@@ -22,6 +22,7 @@ from grader_mini import (
     SETUP,
     hand_in,
     left_behind,
+    linux,
     start_grading,
     submission,
     write_course,
@@ -37,6 +38,7 @@ from grader.feedback import feedback
 from grader.grade import about
 from grader.sandbox import find_bubblewrap
 
+pytestmark = linux
 TOTAL_SECONDS, SLACK = 20, 25
 # code that finds the connection to the grader, and sends what it likes
 FORGE = """import json, os, stat, struct

@@ -13,6 +13,7 @@ import time
 import urllib.request
 
 import pytest
+from grader_mini import linux
 from test_browser import PICTURES, browser, free_port  # noqa: F401 — a fixture
 
 from grader.course import Course, write
@@ -22,7 +23,7 @@ from libs.datasets import ROOT
 
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading needs Linux"),
+    linux,
     pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.book
 ]
 RIGHT, WRONG = "1001", "1002"

@@ -12,7 +12,7 @@ import zipfile
 
 import nbformat
 import pytest
-from grader_mini import RIGHT, hand_in, submission, write_course
+from grader_mini import RIGHT, hand_in, linux, submission, write_course
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateAssignment
 from traitlets.config import Config
@@ -28,7 +28,6 @@ from libs.datasets import ROOT
 
 COMMANDS = ["release", "collect", "grade", "feedback", "export", "prove", "pack"]
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.book
-linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading needs Linux")
 CLASS = {
     "1001": ("Ada Lovelace", RIGHT),
     "1002": ("=Eve <b>Bold</b>", RIGHT | {"double": "def double(x):\n    return abs(2 * x)"}),

@@ -9,12 +9,21 @@ from pathlib import Path
 
 import nbformat
 import psutil
-from grader_mini import RIGHT, hand_in, left_behind, start_grading, submission, write_course
+from grader_mini import (
+    RIGHT,
+    hand_in,
+    left_behind,
+    linux,
+    start_grading,
+    submission,
+    write_course,
+)
 
 from grader.assignment import Assignment
 from grader.course import Course
 from grader.sandbox import find_bubblewrap
 
+pytestmark = linux
 CLASS, KILLS = 20, 3
 # what a student answers, and what that is worth
 ANSWERS = [(RIGHT, 5), ({"double": RIGHT["double"]}, 4), ({"answer": RIGHT["answer"]}, 1), ({}, 0)]
@@ -43,14 +52,17 @@ def test_sigkill_loses_no_mark_and_grades_nobody_twice(tmp_path):
     worth = {}
     for number in range(CLASS):
         answers, worth[f"s{number:02}"] = ANSWERS[number % len(ANSWERS)]
-        hand_in(tmp_path, f"s{number:02}", submission(assignment, answers))
+        # slow enough that a kill comes before the last
+        slow = "import time\ntime.sleep(0.3)"
+        hand_in(tmp_path, f"s{number:02}", submission(assignment, answers, slow))
     seed = random.randrange(1 << 32)
     draw, seen, killed = random.Random(seed), {}, []
+    further = draw.sample([0, 1, 2, 4, 6], KILLS)
     before = {p.pid for p in psutil.Process().children(recursive=True)}
     while True:
         grading = start_grading(tmp_path)
         if len(killed) < KILLS:  # at any moment from the start to some records further
-            wait_for(grading, tmp_path, len(seen) + draw.choice([0, 1, 2, 4, 6]))
+            wait_for(grading, tmp_path, len(seen) + further[len(killed)])
             time.sleep(draw.uniform(0, 1))
             grading.kill()
         said, _ = grading.communicate(timeout=300)

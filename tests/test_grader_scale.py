@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from grader_mini import RIGHT, submission, write_course
+from grader_mini import RIGHT, linux, submission, write_course
 from sqlalchemy import create_engine, text
 
 from grader.assignment import Assignment
@@ -25,7 +25,7 @@ from grader.grade import grade
 from grader.mark import Marker
 from libs.datasets import ROOT
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the sandbox is Linux")
+pytestmark = linux
 CLASS = 8
 
 

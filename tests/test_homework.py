@@ -1,7 +1,7 @@
 """Every assignment is proved, and the proof itself finds what is wrong with one."""
 
 import pytest
-from grader_mini import CELLS, submission, write_course
+from grader_mini import CELLS, linux, submission, write_course
 
 from grader import sandbox
 from grader.assignment import Assignment
@@ -10,6 +10,7 @@ from grader.mark import Marker
 from grader.prove import prove, rules
 from libs.datasets import ROOT
 
+pytestmark = linux
 COURSE = Course(ROOT / "homework")
 QUADRUPLE = '''def quadruple(x):
     """Return four times x, with your double."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from grader_mini import linux
 
 from grader.assignment import Assignment, grade_id
 from libs.datasets import ROOT
@@ -58,7 +59,7 @@ def course(tmp_path_factory):
     return root
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="grading needs Linux")
+@linux
 def test_the_commands_of_the_page_do_the_whole_round(course):
     said = {}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))

@@ -162,7 +162,7 @@ MUTANTS = {
         [("camera(images, seed=10 + epoch)", "images")],
         "of the hidden images are right",
     ),
-    "never trained": ("network", [("range(epochs)", "range(0)")], "as many as by guessing"),
+    "never trained": ("network", [("range(epochs)", "range(0)")], "no better than guessing"),
 }
 
 # name: {grade_id: change}
