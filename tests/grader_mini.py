@@ -123,6 +123,7 @@ def start_grading(root: Path, workers: int = 2, **environment) -> subprocess.Pop
     line = [sys.executable, "-m", "grader", "--course", root, "grade", "hw0"]
     return subprocess.Popen(
         [*line, "--workers", str(workers)],
+        start_new_session=True,  # as a terminal's command has a process group of its own
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -4,17 +4,12 @@
 """
 
 import importlib.util
-import os
 import re
 import shutil
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 from grader_mini import linux
-from test_browser import PICTURES, browser, free_port  # noqa: F401 — a fixture
+from test_browser import PICTURES, browser, serving  # noqa: F401 — a fixture
 
 from grader.course import Course, write
 from grader.feedback import feedback
@@ -55,38 +50,9 @@ def course(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(course):
     """Formgrader on it, as `make formgrader` starts it but for the window."""
-    port = free_port()
-    home = course.root.parent
-    options = [
-        "--no-browser",
-        "--JupyterNotebookApp.default_url=/formgrader",
-        f"--port={port}",
-        "--IdentityProvider.token=",
-        "--allow-root",
-    ]
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "notebook", *options],
-            env=os.environ | {"JUPYTER_CONFIG_DIR": str(home), "JUPYTER_DATA_DIR": str(home)},
-            stdout=log,
-            stderr=log,
-            cwd=course.root,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{url}/api", timeout=5).close()
-                break
-            except OSError:
-                assert process.poll() is None, (home / "log").read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail("the server does not answer:\n" + (home / "log").read_text())
+    options = ("notebook", course.root, course.root.parent)
+    with serving(*options, "--JupyterNotebookApp.default_url=/formgrader") as url:
         yield url
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import zipfile
 
 import nbformat
 import pytest
-from grader_mini import RIGHT, hand_in, linux, submission, write_course
+from grader_mini import CELLS, RIGHT, hand_in, linux, submission, write_course
 from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateAssignment
 from traitlets.config import Config
@@ -337,6 +337,32 @@ def test_a_record_says_what_was_graded_by_what(graded):
         assert record["source_sha256"] == hashlib.sha256(source).hexdigest()
         assert re.fullmatch(r"1\.0\+[0-9a-f]{12}", record["grader"])
         assert set(record["tests"]) == {"double-test", "answer-test"}
+
+
+@linux
+def test_a_setup_that_fails_stops_at_once_and_says_why(grader, tmp_path):
+    root = write_course(tmp_path, [("setup", "broken", "1 / 0", 0), *CELLS])
+    for student in ("ada", "bob"):
+        hand_in(root, student, submission(Assignment(root / "source" / "hw0"), RIGHT))
+    status, printed, complained = grader("--course", root, "grade", "hw0")
+    assert (status, printed) == (1, "")
+    assert complained.endswith("grader: hw0 can't be marked: ZeroDivisionError: division by zero\n")
+
+
+@linux
+def test_an_answer_can_t_make_its_test_use_all_memory(grader, tmp_path):
+    test = 'with test("pairs"):\n    expect.equal(np.outer(many, many).size, 1, "their number")'
+    answer = "many = ...\n### BEGIN SOLUTION\nmany = [1.0]\n### END SOLUTION"
+    cells = [*CELLS, ("answer", "many", answer, 0), ("test", "many-test", test, 1)]
+    root = write_course(tmp_path, cells)
+    assignment = Assignment(root / "source" / "hw0")
+    hand_in(root, "ada", submission(assignment, RIGHT | {"many": "many = np.ones(32_000)"}))
+    assert grader("--course", root, "grade", "hw0")[0] == 0
+    (record,) = Course(root).records("hw0")
+    (found,) = record["tests"]["many-test"]["findings"]
+    assert found["score"] == 0
+    assert "Unable to allocate" in found["message"]
+    assert record["score"] == 5  # for all the rest
 
 
 @linux

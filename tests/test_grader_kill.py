@@ -1,7 +1,9 @@
-"""SIGKILL of the grader at random moments: no mark is lost, nobody is graded twice."""
+"""Graders that are killed or interrupted: no mark is lost, nobody is graded twice."""
 
 import json
+import os
 import random
+import signal
 import sqlite3
 import subprocess
 import time
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import psutil
+import pytest
 from grader_mini import (
     RIGHT,
     hand_in,
@@ -25,6 +28,7 @@ from grader.sandbox import find_bubblewrap
 
 pytestmark = linux
 CLASS, KILLS = 20, 3
+SLOW = "import time\ntime.sleep(0.3)"  # so that what happens to the grader comes before the last
 # what a student answers, and what that is worth
 ANSWERS = [(RIGHT, 5), ({"double": RIGHT["double"]}, 4), ({"answer": RIGHT["answer"]}, 1), ({}, 0)]
 
@@ -52,9 +56,7 @@ def test_sigkill_loses_no_mark_and_grades_nobody_twice(tmp_path):
     worth = {}
     for number in range(CLASS):
         answers, worth[f"s{number:02}"] = ANSWERS[number % len(ANSWERS)]
-        # slow enough that a kill comes before the last
-        slow = "import time\ntime.sleep(0.3)"
-        hand_in(tmp_path, f"s{number:02}", submission(assignment, answers, slow))
+        hand_in(tmp_path, f"s{number:02}", submission(assignment, answers, SLOW))
     seed = random.randrange(1 << 32)
     draw, seen, killed = random.Random(seed), {}, []
     further = draw.sample([0, 1, 2, 4, 6], KILLS)
@@ -90,3 +92,48 @@ def test_sigkill_loses_no_mark_and_grades_nobody_twice(tmp_path):
     assert marks(course) == seen
     torn = len([*tmp_path.rglob(".*.json.*"), *tmp_path.rglob(".*.ipynb.*")])
     print(f"killed with {killed} of {CLASS} graded; {torn} torn files, out of the way")
+
+
+@pytest.fixture
+def class_of_six(tmp_path):
+    course = Course(write_course(tmp_path))
+    content = submission(course.assignment("hw0"), RIGHT, SLOW)
+    for number in range(6):
+        hand_in(tmp_path, f"s{number}", content)
+    return course
+
+
+def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(class_of_six):
+    course, before = class_of_six, {p.pid for p in psutil.Process().children(recursive=True)}
+    grading = start_grading(course.root)
+    wait_for(grading, course.root, 1)
+    os.killpg(grading.pid, signal.SIGINT)  # a terminal sends it to all of the command's processes
+    said, _ = grading.communicate(timeout=60)
+    assert grading.returncode == 130, said
+    assert said.endswith("What is marked stays marked; the same command goes on.\n")
+    assert "Traceback" not in said
+    assert left_behind(before) == []
+    goes_on(course)
+
+
+def test_a_killed_worker_is_told_and_the_same_command_goes_on(class_of_six):
+    course = class_of_six
+    grading = start_grading(course.root, workers=1)
+    wait_for(grading, course.root, 1)
+    started = psutil.Process(grading.pid).children()
+    (worker,) = [p for p in started if "spawn_main" in " ".join(p.cmdline())]
+    worker.kill()
+    said, _ = grading.communicate(timeout=60)
+    assert grading.returncode == 1, said
+    assert said.endswith("A worker was killed. Was memory short? Fewer --workers need less.\n")
+    assert "Traceback" not in said
+    goes_on(course)
+
+
+def goes_on(course: Course) -> None:
+    """Check that some of the class of six are marked, and that the next run marks the others."""
+    seen = marks(course)
+    assert 0 < len(seen) < 6
+    said, _ = start_grading(course.root).communicate(timeout=100)
+    assert f"{6 - len(seen)} marked now, 6 in all" in said
+    assert seen.items() <= marks(course).items()

@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import dask
 import psutil
 import pytest
 from grader_mini import RIGHT, linux, submission, write_course
@@ -125,6 +126,15 @@ def test_without_dask_the_command_says_what_to_install(tmp_path, monkeypatch):
     with pytest.raises(CourseError, match="pip install distributed"):
         grade(course, "hw0", scheduler="tcp://127.0.0.1:8786")
     assert course.records("hw0") == []
+
+
+def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
+    course = make_course(tmp_path, 0)
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(CourseError, match="No Dask scheduler answers at tcp"),
+    ):
+        grade(course, "hw0", scheduler="tcp://127.0.0.1:9")
 
 
 # --- one PostgreSQL ---------------------------------------------------------------------------
