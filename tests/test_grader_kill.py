@@ -11,7 +11,6 @@ from pathlib import Path
 
 import nbformat
 import psutil
-import pytest
 from grader_mini import (
     RIGHT,
     hand_in,
@@ -94,32 +93,14 @@ def test_sigkill_loses_no_mark_and_grades_nobody_twice(tmp_path):
     print(f"killed with {killed} of {CLASS} graded; {torn} torn files, out of the way")
 
 
-@pytest.fixture
-def class_of_six(tmp_path):
+def test_a_killed_worker_or_ctrl_c_is_told_and_the_same_command_goes_on(tmp_path):
     course = Course(write_course(tmp_path))
     content = submission(course.assignment("hw0"), RIGHT, SLOW)
-    for number in range(6):
+    for number in range(9):
         hand_in(tmp_path, f"s{number}", content)
-    return course
 
-
-def test_ctrl_c_leaves_nothing_running_and_the_same_command_goes_on(class_of_six):
-    course, before = class_of_six, {p.pid for p in psutil.Process().children(recursive=True)}
-    grading = start_grading(course.root)
-    wait_for(grading, course.root, 1)
-    os.killpg(grading.pid, signal.SIGINT)  # a terminal sends it to all of the command's processes
-    said, _ = grading.communicate(timeout=60)
-    assert grading.returncode == 130, said
-    assert said.endswith("What is marked stays marked; the same command goes on.\n")
-    assert "Traceback" not in said
-    assert left_behind(before) == []
-    goes_on(course)
-
-
-def test_a_killed_worker_is_told_and_the_same_command_goes_on(class_of_six):
-    course = class_of_six
-    grading = start_grading(course.root, workers=1)
-    wait_for(grading, course.root, 1)
+    grading = start_grading(tmp_path, workers=1)
+    wait_for(grading, tmp_path, 1)
     started = psutil.Process(grading.pid).children()
     (worker,) = [p for p in started if "spawn_main" in " ".join(p.cmdline())]
     worker.kill()
@@ -127,13 +108,22 @@ def test_a_killed_worker_is_told_and_the_same_command_goes_on(class_of_six):
     assert grading.returncode == 1, said
     assert said.endswith("A worker was killed. Was memory short? Fewer --workers need less.\n")
     assert "Traceback" not in said
-    goes_on(course)
+    first = marks(course)
+    assert 0 < len(first) < 6
 
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    grading = start_grading(tmp_path)
+    wait_for(grading, tmp_path, len(first) + 1)
+    os.killpg(grading.pid, signal.SIGINT)  # a terminal sends it to all of the command's processes
+    said, _ = grading.communicate(timeout=60)
+    assert grading.returncode == 130, said
+    assert said.endswith("What is marked stays marked; the same command goes on.\n")
+    assert "Traceback" not in said
+    assert left_behind(before) == []
+    second = marks(course)
+    assert len(first) < len(second) < 9
+    assert first.items() < second.items()
 
-def goes_on(course: Course) -> None:
-    """Check that some of the class of six are marked, and that the next run marks the others."""
-    seen = marks(course)
-    assert 0 < len(seen) < 6
-    said, _ = start_grading(course.root).communicate(timeout=100)
-    assert f"{6 - len(seen)} marked now, 6 in all" in said
-    assert seen.items() <= marks(course).items()
+    said, _ = start_grading(tmp_path).communicate(timeout=100)
+    assert f"{9 - len(second)} marked now, 9 in all" in said
+    assert second.items() < marks(course).items()
