@@ -1,13 +1,13 @@
 """Wrong answers that students give to hw3, and right ones that look different."""
 
-# name: (answer's grade_id, change, part of the message that says why)
-# a change is a list of (old, new) in the solution, or the whole cell's new text
 TOY = (
     "def linear_rebuild(x, weights):\n"
     "    return (x @ weights[0]) @ tf.transpose(weights[0])\n\n\n"
     "def train_step(x, weights, velocity, rebuild, rate, momentum):\n"
 )
 
+# name: (answer's grade_id, change, part of the message that says why)
+# a change is a list of (old, new) in the solution, or the whole cell's new text
 MUTANTS = {
     "pixels not normalised": ("preprocess", [(" / 255", "")], "the pixels still go from 0 to 255"),
     "whole-number division": (
@@ -156,6 +156,16 @@ MUTANTS = {
         [("momentum * v", "v")],
         "counts momentum times",
     ),
+    "rate before both": (
+        "train-step",
+        [("momentum * v - rate * slope", "momentum * v + slope"), ("_add(v)", "_sub(rate * v)")],
+        "the rate is for the slope alone",
+    ),
+    "velocity uphill": (
+        "train-step",
+        [("momentum * v - rate", "momentum * v + rate"), ("assign_add", "assign_sub")],
+        "the velocity points downhill",
+    ),
     "weights not changed in place": (
         "train-step",
         [("w.assign_add(v)", "w = w + v")],
@@ -193,6 +203,12 @@ MUTANTS = {
         "a code comes twice",
     ),
     "distances not squared": ("assign", [(', "sqeuclidean"', "")], "not squared"),
+    "the places' own order": ("assign", [("))[1]", "))[0]")], "the other array"),
+    "fractions for indices": (
+        "assign",
+        [("))[1]", "))[1].astype(float)")],
+        "an index is a whole number",
+    ),
     "the nearest that is left": (
         "assign",
         "def assign(codes, places):\n"
@@ -242,10 +258,25 @@ MUTANTS = {
         [("(grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2", "0, 0")],
         "not in the middle",
     ),
+    "largest square, multiple or not": (
+        "square",
+        [
+            (
+                "(grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2",
+                "(grey.shape[0] - min(grey.shape)) // 2, (grey.shape[1] - min(grey.shape)) // 2",
+            )
+        ],
+        "is a multiple of size",
+    ),
     "single pixels picked": (
         "square",
         [("blocks.mean(axis=(1, 3))", "blocks[:, 0, :, 0]")],
         "single pixels are picked",
+    ),
+    "means cut down, not rounded": (
+        "square",
+        [("np.rint(blocks.mean(axis=(1, 3)))", "blocks.mean(axis=(1, 3))")],
+        "cut down, not rounded",
     ),
     "opacity not expected": ("square", [("picture[..., :3]", "picture")], "ValueError in line"),
     "grey not expected": (
