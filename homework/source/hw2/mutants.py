@@ -20,6 +20,11 @@ MUTANTS = {
         [("rows[n_valid:]", "rows[n_valid + 1 :]")],
         "the length of the first part is 2, expected 3",
     ),
+    "the parts swapped": (
+        "prepare",
+        [("rows[n_valid:], rows[:n_valid]", "rows[:n_valid], rows[n_valid:]")],
+        "the one to train on comes first",
+    ),
     "the last pictures for validation": (
         "prepare",
         [("rows[n_valid:], rows[:n_valid]", "rows[:-n_valid], rows[-n_valid:]")],
@@ -32,6 +37,16 @@ MUTANTS = {
     ),
     "double precision": ("prepare", [(".astype(np.float32)", "")], "float64, expected float32"),
     "softmax over the wrong axis": ("softmax", [("axis=1", "axis=0")], "down the columns"),
+    "each column's largest score subtracted": (
+        "softmax",
+        [("scores.max(axis=1, keepdims=True)", "scores.max(axis=0)")],
+        "take that of each row",
+    ),
+    "large scores cut off": (
+        "softmax",
+        [("scores - scores.max(axis=1, keepdims=True)", "np.clip(scores, -500, 500)")],
+        "scores that are cut off become equal",
+    ),
     "softmax over everything": (
         "softmax",
         [("powers.sum(axis=1, keepdims=True)", "powers.sum()")],
@@ -59,6 +74,7 @@ MUTANTS = {
         "another row has larger ones",
     ),
     "sum for mean": ("cross-entropy", [("np.mean", "np.sum")], "the mean is missing"),
+    "neither mean nor sum": ("cross-entropy", [("np.mean(", "(")], "mean over an axis missing"),
     "minus forgotten": ("cross-entropy", [("np.mean(", "-np.mean(")], "minus is missing"),
     "softmax twice": (
         "cross-entropy",
@@ -118,6 +134,11 @@ MUTANTS = {
     ),
     "transpose forgotten": ("gradients", [("X.T @ error", "X @ error")], "matmul"),
     "gradient transposed": ("gradients", [("X.T @ error", "error.T @ X")], "transposed"),
+    "gradients swapped": (
+        "gradients",
+        [("X.T @ error, error.sum(axis=0)", "error.sum(axis=0), X.T @ error")],
+        "that of W comes first",
+    ),
     "labels not one-hot": (
         "gradients",
         [("error[np.arange(len(labels)), labels] -= 1", "error = error - labels")],
@@ -132,6 +153,12 @@ MUTANTS = {
         "gradients",
         [("error.sum(axis=0)", "error.sum()")],
         "the gradient of b has shape []",
+    ),
+    "not cut": (
+        "batches",
+        "def shuffled_batches(n, size, seed):\n"
+        "    return np.random.default_rng(seed).permutation(n)\n",
+        "no list of arrays",
     ),
     "last batch dropped": (
         "batches",
@@ -157,13 +184,21 @@ MUTANTS = {
         "    return full + parts[n // size :]\n",
         "shuffle first, then cut",
     ),
+    "each batch shuffled in itself": (
+        "batches",
+        "def shuffled_batches(n, size, seed):\n"
+        "    rng = np.random.default_rng(seed)\n"
+        "    starts = range(0, n, size)\n"
+        "    return [rng.permutation(np.arange(n)[start : start + size]) for start in starts]\n",
+        "shuffle first, then cut",
+    ),
     "seed not used": ("batches", [("default_rng(seed)", "default_rng(0)")], "seed is not used"),
     "seed forgotten": (
         "batches",
         [("default_rng(seed)", "default_rng()")],
         "the same seed gives another order",
     ),
-    "counts from one": ("batches", [(".permutation(n)", ".permutation(n) + 1")], "the indices"),
+    "counts from one": ("batches", [(".permutation(n)", ".permutation(n) + 1")], "the sorted list"),
     "training uphill": ("train", [("assign_sub", "assign_add")], "it climbs"),
     "bias left out of the step": (
         "train",
@@ -189,6 +224,19 @@ MUTANTS = {
         "train",
         [("X[indices]", "X"), ("labels[indices]", "labels")],
         "take those of the batch",
+    ),
+    "loss measured after the step": (
+        "train",
+        [
+            (
+                "losses.append(float(loss))",
+                "loss = tf.nn.sparse_softmax_cross_entropy_with_logits(\n"
+                "            labels[indices], X[indices] @ W + b\n"
+                "        )\n"
+                "        losses.append(float(tf.reduce_mean(loss)))",
+            )
+        ],
+        "the loss after the step",
     ),
     "gradient not reset": (
         "train",
@@ -242,6 +290,18 @@ MUTANTS = {
         "right answers are among them",
     ),
     "least sure first": ("worst", [("-sure[wrong]", "sure[wrong]")], "least sure"),
+    "not sorted": (
+        "worst",
+        [("wrong[np.argsort(-sure[wrong])][:n]", "wrong[:n]")],
+        "not the surest",
+    ),
+    "cut before right answers are left out": (
+        "worst",
+        "def worst(p, truth, n):\n"
+        "    first = np.argsort(-p.max(axis=1))[:n]\n"
+        "    return first[p.argmax(axis=1)[first] != truth[first]]\n",
+        "has shape [1], expected [2]",
+    ),
     "places among the wrong answers": (
         "worst",
         [("wrong[np.argsort(-sure[wrong])][:n]", "np.argsort(-sure[wrong])[:n]")],
