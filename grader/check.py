@@ -284,12 +284,15 @@ def _explain(error: Exception) -> str:
     if isinstance(error, NameError):
         return f"{error.name} is not defined."
     line = ""
-    for frame in traceback.extract_tb(error.__traceback__)[1:]:  # the first is the test's own
-        if "ipython-input" in frame.filename or "ipykernel_" in frame.filename:
+    test_itself, *frames = traceback.extract_tb(error.__traceback__)
+    for frame in frames:
+        of_a_cell = "ipython-input" in frame.filename or "ipykernel_" in frame.filename
+        if of_a_cell and frame.filename != test_itself.filename:
             code = linecache.getline(frame.filename, frame.lineno).strip()
             line = f" in line {frame.lineno} of your cell, `{code}`"
     if "NoneType" in str(error) or "ellipsis" in str(error):
-        return f"{type(error).__name__}{line}: {error}. Is an answer {_EMPTY}"
+        why = "an answer not filled in, a function without a return, a gradient off the tape"
+        return f"{type(error).__name__}{line}: {error}. Is something None: {why}?"
     return f"{type(error).__name__}{line}: {error}"
 
 

@@ -136,8 +136,8 @@ ANSWERS = {
         "double",
     ),
     "patches what compares": (
-        "import libs.check, grader.check\n"
-        "grader.check.check_value = lambda *a: libs.check.Verdict('right', '')\ndouble = str",
+        "import libs.check\n"
+        "libs.check.check_value = lambda *a: libs.check.Verdict('right', '')\ndouble = str",
         "expected numbers",
     ),
     "an input transformer": (

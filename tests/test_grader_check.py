@@ -1,0 +1,137 @@
+"""What a homework's tests say: every verdict in the student's terms, and none too kind."""
+
+import nbformat
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from nbclient import NotebookClient
+
+from grader.check import expect, record, test
+
+NUMBERS = arrays(
+    np.float64,
+    array_shapes(max_dims=3, max_side=4),
+    elements=st.floats(-1e6, 1e6, allow_subnormal=False),
+)
+
+
+def said(function, *arguments, **options) -> str:
+    """Return the sentence for the student, '' if nothing is wrong."""
+    try:
+        function(*arguments, **options)
+    except AssertionError as error:
+        return str(error)
+    return ""
+
+
+@given(NUMBERS)
+def test_close_takes_the_same_numbers_and_refuses_others(expected):
+    assert said(expect.close, expected.tolist(), expected, "it") == ""
+    scale = max(1.0, np.abs(expected).max())
+    assert said(expect.close, expected + 1e-6 * scale, expected, "it") == ""
+    assert said(expect.close, expected + 1e-3 * scale, expected, "it").startswith("it ")
+    assert "shape" in said(expect.close, expected[None], expected, "it")
+    assert said(expect.close, expected * np.nan, expected, "it")
+
+
+@given(NUMBERS)
+def test_close_names_a_known_mistake(expected):
+    step = max(1.0, np.abs(expected).max())
+    mistakes = {"the sign is turned": expected + step}
+    assert said(expect.close, expected + step, expected, "it", mistakes=mistakes) == (
+        "it: the sign is turned."
+    )
+    assert "sign" not in said(expect.close, expected + 2 * step, expected, "it", mistakes=mistakes)
+
+
+@pytest.mark.parametrize("empty", [None, ...])
+def test_an_empty_answer_is_called_that(empty):
+    for check in (
+        lambda: expect.close(empty, 1, "it"),
+        lambda: expect.shape(empty, (2,), "it"),
+        lambda: expect.between(empty, 0, 1, "it"),
+        lambda: expect.equal(empty, 3, "it"),
+        lambda: expect.parts(empty, 2, "it"),
+        lambda: expect.dtype(empty, "float32", "it"),
+    ):
+        assert said(check) == "it is not filled in yet, or without a return."
+
+
+@pytest.mark.parametrize(
+    ("check", "arguments", "says"),
+    [
+        (expect.shape, (np.zeros((2, 3)), (2, None), "it"), ""),
+        (expect.shape, (np.zeros((2, 3)), (3, 2), "it"), "[2, 3], expected [3, 2]: it is transp"),
+        (expect.shape, (np.zeros(3), (None, 3), "it"), "[3], expected [any, 3]."),
+        (expect.shape, ("abc", (3,), "it"), "it is 'abc', expected numbers."),
+        (expect.between, (0.5, 0, 1, "it"), ""),
+        (expect.between, (float("nan"), 0, 1, "it"), "it is nan, expected 0 to 1."),
+        (expect.between, ([0.5], 0, 1, "it"), "it has shape [1], expected one number."),
+        (expect.equal, ((1, 2), [1, 2], "it"), ""),
+        (expect.equal, (np.array([1, 2]), [1, 2], "it"), ""),
+        (expect.equal, ([1, 3], [1, 2], "it"), "it is [1, 3], expected [1, 2]."),
+        (expect.parts, ([1, 2], 2, "it"), ""),
+        (expect.parts, (5, 2, "it"), "it returns one thing, expected 2: return a, b, …"),
+        (expect.parts, ((1, 2, 3), 2, "it"), "it returns 3 things, expected 2."),
+        (expect.dtype, (np.float32(1), "float32", "it"), ""),
+        (expect.dtype, (1.0, "float32", "it"), "it is float64, expected float32."),
+        (expect.true, (True, "no"), ""),
+        (expect.true, (0, "no"), "no"),
+    ],
+)
+def test_a_verdict_in_words(check, arguments, says):
+    got = said(check, *arguments)
+    assert says in got
+    assert bool(says) == bool(got)
+
+
+@given(st.floats())
+def test_part_of_the_points_is_at_most_all_of_them(share):
+    with record() as found, test("it", points=4) as one:
+        one.award(share, "so much")
+    (finding,) = found.findings
+    assert finding.share == (min(max(share, 0), 1) if share == share else 0)
+
+
+def test_stop_is_not_a_finding():
+    with pytest.raises(KeyboardInterrupt), record() as found, test("it"):
+        raise KeyboardInterrupt
+    assert found.findings == []
+
+
+CELLS = {
+    "import numpy as np\nfrom grader.check import expect, test": [],
+    "def half(x):\n    y = x\n    return y / 0": [],
+    "with test('a fault of the student'):\n    expect.close(half(2), 1, 'half(2)')": [
+        "✗ a fault of the student (0 of 1 point): ZeroDivisionError in line 3 of your cell, "
+        "`return y / 0`: division by zero"
+    ],
+    "with test('in a comprehension'):\n    [part + 1 for part in ['a']]": [
+        '✗ in a comprehension (0 of 1 point): TypeError: can only concatenate str (not "int") to '
+    ],
+    "with test('a name'):\n    expect.true(third(1), '')": [
+        "✗ a name (0 of 1 point): third is not defined."
+    ],
+    "nothing = None\nwith test('None'):\n    2 * nothing": [
+        "Is something None: an answer not filled in, a function without a return, a gradient off"
+    ],
+    "with test('a loop', seconds=1):\n    while True:\n        pass": [
+        "✗ a loop (0 of 1 point): still not done after 1 s: does a loop never end?"
+    ],
+    "with test('right', points=2):\n    pass\ntest.later(3, points=5)": [
+        "✓ right (2 of 2 points)",
+        "3 more tests (5 points) run when your homework is graded.",
+    ],
+}
+
+
+def test_in_a_notebook_each_finding_is_shown_in_the_student_s_terms():
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    for cell, says in zip(notebook.cells, CELLS.values(), strict=True):
+        shown = [o.get("text") or o["data"]["text/plain"] for o in cell.outputs]
+        assert len(shown) == len(says), shown
+        for text, part in zip(shown, says, strict=True):
+            assert part in text
