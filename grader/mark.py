@@ -42,15 +42,17 @@ class Marker:
     def __init__(self, assignment: Assignment, secret=(), sandbox=Sandbox) -> None:
         self.assignment = assignment
         self.sandbox = sandbox(
-            [*assignment.imports(), "grader.runner", "grader.check"],
+            ["libs", *assignment.imports(), "grader.runner", "grader.check"],
             [assignment.folder, *assignment.hidden, *secret],
             assignment.data,
             assignment.memory,
             setup=[cell.source for cell in assignment.of_kind("setup").values()],
         )
-        self.sandbox.launch()  # imports TensorFlow while this process does
+        self.sandbox.launch()
         self.trusted = {"__name__": "__main__"}
         try:
+            import libs  # noqa: F401 — TensorFlow, while the sandbox imports it, too
+
             with _inside(assignment.folder), redirect_stdout(io.StringIO()):
                 for name, cell in assignment.of_kind("setup").items():
                     exec(compile(cell.source, name, "exec"), self.trusted)
