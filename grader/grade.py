@@ -10,7 +10,7 @@ import signal
 import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -35,6 +35,21 @@ _markers = {}  # this process's, by assignment and its source
 _busy = threading.Lock()  # marking needs the process for itself, and a Dask worker has threads
 
 
+def task(assignment: Assignment, secret: list[Path], sandbox=Sandbox) -> tuple:
+    """Return what a worker must know of an assignment to mark it.
+
+    Parameters
+    ----------
+    assignment : grader.assignment.Assignment
+        Workers elsewhere must have its folder at the same place.
+    secret : list of pathlib.Path
+        Folders that students' code must not see.
+    sandbox : callable
+        See :class:`grader.mark.Marker`.
+    """
+    return assignment.folder, (assignment.sha256, version()), secret, sandbox
+
+
 def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: bytes) -> tuple:
     """Mark a submission; a worker keeps its sandbox for the next one.
 
@@ -45,7 +60,7 @@ def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: b
     state : tuple of str
         The source's hash and the grader's version, as they must be here too.
     secret, sandbox
-        As :func:`mark_all` takes them.
+        As :func:`task` takes them.
     content : bytes
         The submitted file.
 
@@ -55,21 +70,32 @@ def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: b
         As :meth:`grader.mark.Marker.mark` returns it.
     """
     with _busy:
-        if (source, state) not in _markers:
-            assignment = Assignment(source)
-            if (assignment.sha256, version()) != state:
-                raise CourseError(f"{platform.node()} has another {source}, or another grader.")
-            for marker in _markers.values():
-                marker.close()
-            _markers.clear()
-            try:
-                _markers[source, state] = Marker(assignment, secret, sandbox)
-            except NoSandbox:
-                raise
-            except Exception as error:  # the same for every student
-                reason = f"{type(error).__name__}: {error}"
-                raise CourseError(f"{assignment.name} can't be marked: {reason}") from error
-        return _markers[source, state].mark(content)
+        return _marker(source, state, secret, sandbox).mark(content)
+
+
+def _prepare(*what) -> None:
+    """Get ready to mark."""
+    with _busy:
+        _marker(*what)
+
+
+def _marker(source: Path, state: tuple, secret: list[Path], sandbox) -> Marker:
+    """Return this process's marker of an assignment, made if there is none."""
+    if (source, state) not in _markers:
+        assignment = Assignment(source)
+        if (assignment.sha256, version()) != state:
+            raise CourseError(f"{platform.node()} has another {source}, or another grader.")
+        for marker in _markers.values():
+            marker.close()
+        _markers.clear()
+        try:
+            _markers[source, state] = Marker(assignment, secret, sandbox)
+        except NoSandbox:
+            raise
+        except Exception as error:  # the same for every student
+            reason = f"{type(error).__name__}: {error}"
+            raise CourseError(f"{assignment.name} can't be marked: {reason}") from error
+    return _markers[source, state]
 
 
 def _serve(shares) -> None:
@@ -89,9 +115,36 @@ def _serve(shares) -> None:
     threading.Thread(target=follow, daemon=True).start()
 
 
+class Crew:
+    """Workers that mark.
+
+    Parameters
+    ----------
+    pool : concurrent.futures.Executor
+    room : callable
+        Says how many submissions to hand them.
+    """
+
+    def __init__(self, pool, room) -> None:
+        self.pool, self.room = pool, room
+
+
 @contextmanager
-def _processes(workers: int):
-    """Yield an executor on this machine, and a function that says how much to hand it."""
+def processes(workers: int, what: tuple = ()):
+    """Yield a :class:`Crew` of processes on this machine.
+
+    Parameters
+    ----------
+    workers : int
+        How many.
+    what : tuple
+        A :func:`task` that they get ready for, while this process does other things.
+
+    Raises
+    ------
+    grader.course.CourseError
+        One of them was killed.
+    """
     context = multiprocessing.get_context("spawn")
     # each has cores of its own, if there are enough: what a student starts slows nobody next door
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
@@ -99,8 +152,10 @@ def _processes(workers: int):
     for number in range(workers):
         shares.put(cores[number::workers] if workers <= len(cores) else [])
     pool = ProcessPoolExecutor(workers, context, initializer=_serve, initargs=(shares,))
+    for _ in range(workers if what else 0):
+        pool.submit(_prepare, *what)
     try:
-        yield pool, lambda: workers + 1  # the next one lies ready
+        yield Crew(pool, lambda: workers + 1)  # the next one lies ready
     except BrokenExecutor:
         text = "A worker was killed. Was memory short? Fewer --workers need less."
         raise CourseError(text) from None
@@ -112,8 +167,14 @@ def _processes(workers: int):
 
 
 @contextmanager
-def _dask(address: str):
-    """Yield an executor on Dask's workers, and a function that says how much to hand it."""
+def dask_workers(address: str):
+    """Yield a :class:`Crew` of the workers of the Dask scheduler at an address.
+
+    Raises
+    ------
+    grader.course.CourseError
+        There is no Dask, no scheduler, or no worker.
+    """
     try:
         from distributed import Client
     except ImportError:
@@ -130,35 +191,22 @@ def _dask(address: str):
             raise CourseError(f"The Dask scheduler at {address} has no worker.") from None
         pool = client.get_executor(pure=False)
         try:
-            yield pool, lambda: 2 * len(client.nthreads())
+            yield Crew(pool, lambda: 2 * len(client.nthreads()))
         finally:
             pool.shutdown(wait=False)
 
 
-def mark_all(
-    assignment: Assignment,
-    secret: list[Path],
-    contents: Iterable,
-    workers: int,
-    sandbox=Sandbox,
-    scheduler: str | None = None,
-) -> Iterator:
-    """Mark submissions, on this machine or on Dask's.
+def mark_all(crew: Crew, what: tuple, contents: Iterable) -> Iterator:
+    """Mark submissions.
 
     Parameters
     ----------
-    assignment : grader.assignment.Assignment
-        Workers elsewhere must have its folder at the same place.
-    secret : list of pathlib.Path
-        Folders that students' code must not see.
+    crew : Crew
+        Of :func:`processes` or :func:`dask_workers`.
+    what : tuple
+        Of :func:`task`.
     contents : iterable of tuple of str and bytes
         Each student and the file; one is taken when a worker is free for it.
-    workers : int
-        On this machine.
-    sandbox : callable
-        See :class:`grader.mark.Marker`.
-    scheduler : str, optional
-        Address of a Dask scheduler.
 
     Yields
     ------
@@ -171,25 +219,22 @@ def mark_all(
     grader.course.CourseError
         Something could not be marked; all else is yielded before.
     """
-    state = (assignment.sha256, version())
     contents, jobs, failed = iter(contents), {}, []
-    with _dask(scheduler) if scheduler else _processes(workers) as (pool, room):
-        while True:
-            for student, content in itertools.islice(contents, max(0, room() - len(jobs))):
-                job = pool.submit(mark_one, assignment.folder, state, secret, sandbox, content)
-                jobs[job] = student
-            if not jobs:
-                break
-            for job in wait(jobs, return_when=FIRST_COMPLETED).done:
-                student = jobs.pop(job)
-                try:
-                    result = job.result()
-                except (CourseError, NoSandbox, BrokenExecutor):
-                    raise
-                except Exception as error:  # a fault of ours must not hold up the others
-                    failed.append(f"{student} ({type(error).__name__}: {error})")
-                    continue
-                yield student, result
+    while True:
+        for student, content in itertools.islice(contents, max(0, crew.room() - len(jobs))):
+            jobs[crew.pool.submit(mark_one, *what, content)] = student
+        if not jobs:
+            break
+        for done in wait(jobs, return_when=FIRST_COMPLETED).done:
+            student = jobs.pop(done)
+            try:
+                result = done.result()
+            except (CourseError, NoSandbox, BrokenExecutor):
+                raise
+            except Exception as error:  # a fault of ours must not hold up the others
+                failed.append(f"{student} ({type(error).__name__}: {error})")
+                continue
+            yield student, result
     if failed:
         raise CourseError(f"not marked, by a fault of the grader: {'; '.join(failed)}")
 
@@ -229,16 +274,20 @@ def grade(
     submissions = [s for s in course.submissions(name) if not students or s.student in students]
     if absent := set(students) - {s.student for s in submissions}:
         raise CourseError(f"{', '.join(sorted(absent))} handed in nothing for {name}.")
+    waiting = {
+        s.student: s
+        for s in submissions
+        if again or not (_record(course, name, s) or {}).get("entered")
+    }
+    if not waiting:
+        with Book(course) as book:
+            book.add_assignment(assignment)  # formgrader lists it
+        return {}
+    what = task(assignment, [course.root], sandbox)
     done, others = {}, 0
-    with Book(course) as book:
+    crew_of = dask_workers(scheduler) if scheduler else processes(workers, what)
+    with crew_of as crew, Book(course) as book:
         book.add_assignment(assignment)
-        waiting = {
-            s.student: s
-            for s in submissions
-            if again or not (_record(course, name, s) or {}).get("entered")
-        }
-        if not waiting:
-            return done
         with tqdm(total=len(waiting), desc=name, unit="student") as bar:
 
             def contents():
@@ -255,14 +304,12 @@ def grade(
                         others += 1
                     bar.total -= 1
 
-            options = (workers, sandbox, scheduler)
-            with closing(mark_all(assignment, [course.root], contents(), *options)) as results:
-                for student, (record, cells) in results:
-                    record |= about(waiting[student])
-                    keep(course, record, cells, assignment)
-                    _enter(course, book, record)
-                    done[student] = record
-                    bar.update()
+            for student, (record, cells) in mark_all(crew, what, contents()):
+                record |= about(waiting[student])
+                keep(course, record, cells, assignment)
+                _enter(course, book, record)
+                done[student] = record
+                bar.update()
     if others:
         print(f"{name}: {others} left to another grader, which is at work on them.")
     return done

@@ -16,7 +16,7 @@ from traitlets.config import Config
 
 from grader.assignment import Assignment, AssignmentError, blocks, grade_id, kind
 from grader.course import Course
-from grader.grade import mark_all
+from grader.grade import mark_all, processes, task
 from grader.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3
@@ -50,7 +50,11 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
     mutants, variants, wrong = read_mutants(assignment)
     problems += wrong
     whole = {"the source": assignment.source, "the release": assignment.released}
-    with TemporaryDirectory() as folder, ThreadPoolExecutor(1) as thread:
+    with (
+        processes(workers, task(assignment, [course.root])) as crew,
+        TemporaryDirectory() as folder,
+        ThreadPoolExecutor(1) as thread,
+    ):
         brief = without_pictures(assignment, Path(folder))
         parts = {f"mutant “{n}”": changed(brief, {m[0]: m[1]}) for n, m in mutants.items()}
         parts |= {f"variant “{n}”": changed(brief, v) for n, v in variants.items()}
@@ -59,7 +63,7 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
         def marked(what: Assignment, tries: dict) -> dict:
             contents = [(name, nbformat.writes(tried).encode()) for name, tried in tries.items()]
             found = {}
-            for name, result in mark_all(what, [course.root], contents, workers):
+            for name, result in mark_all(crew, task(what, [course.root]), contents):
                 found[name] = result
                 bar.update()
             return found
