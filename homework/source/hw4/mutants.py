@@ -162,7 +162,7 @@ MUTANTS = {
         [("camera(images, seed=10 + epoch)", "images")],
         "of the hidden images are right",
     ),
-    "never trained": ("network", [("range(epochs)", "range(0)")], "no better than guessing"),
+    "never trained": ("network", [("range(epochs)", "range(0)")], "not much above guessing"),
 }
 
 # name: {grade_id: change}
