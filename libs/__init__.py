@@ -11,6 +11,12 @@ import contextlib
 import os
 import sys
 import tempfile
+from pathlib import Path
+
+#: The course's folder: it holds ``libs``, ``notebooks`` and the data.
+ROOT = Path(__file__).resolve().parent.parent
+#: The seed from which every lesson's randomness starts.
+SEED = 42
 
 _NOTICES = (
     "absl::InitializeLog()",

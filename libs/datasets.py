@@ -18,9 +18,7 @@ import requests
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-ROOT = Path(__file__).resolve().parent.parent
-#: The seed from which every lesson's randomness starts.
-SEED = 42
+from libs import ROOT, SEED
 
 # Name of each published file, and its SHA-256.
 _FILES = {
