@@ -9,10 +9,11 @@ endif
 AS_ROOT := $(if $(filter 0,$(shell id -u 2>/dev/null)),--allow-root)
 export TF_CPP_MIN_LOG_LEVEL := 3
 export JUPYTER_PREFER_ENV_PATH := 1
-LOCK = $(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
+LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab test notebooks homework release formgrader lint browser bench lock gpu env dev
+.PHONY: help lab test notebooks homework release formgrader lint browser bench lock gpu env grading dev
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -20,34 +21,36 @@ help:  ## list the commands
 lab: env  ## open the course in JupyterLab
 	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks/00-start-here.ipynb
 
-test: env  ## run every test and every notebook
+test: grading  ## run every test and every notebook
 	$(BIN)/python -m pytest --nbval tests notebooks
 
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)
 
-homework: env  ## prove every assignment, its tests and its grading (Linux, bubblewrap)
+homework: grading  ## prove every assignment, its tests and its grading (Linux, bubblewrap)
 	$(BIN)/python -m pytest -m "homework and not browser" tests
 
-release: env  ## make the students' versions, in homework/release
+release: grading  ## make the students' versions, in homework/release
 	$(BIN)/python -m grader release
 
-formgrader: env  ## look at graded homework, and mark by hand, in the browser
+formgrader: grading  ## look at graded homework, and mark by hand, in the browser
 	cd homework && PATH="$(CURDIR)/$(BIN):$$PATH" python -m notebook $(AS_ROOT) --JupyterNotebookApp.default_url=/formgrader
 
-lint: dev  ## check style of code and notebooks, and the workflows
+lint: dev  ## check style of code and notebooks, the workflows, and that every lock installs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/python -m pytest -m network tests/test_locks.py
 
-browser: dev  ## drive JupyterLab in a real browser (needs Chromium)
+browser: dev grading  ## drive JupyterLab in a real browser (needs Chromium)
 	$(BIN)/python -m pytest -m browser tests
 
-bench: dev  ## measure ours beside its peers, as ratios
+bench: dev grading  ## measure ours beside its peers, as ratios
 	$(BIN)/python -m benchmarks
 
 lock: dev  ## pin every dependency anew (UPGRADE=--upgrade for the newest)
 	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements/grading.in -o requirements/grading.txt
 	$(LOCK) requirements/dev.in -o requirements/dev.txt
 	$(LOCK) requirements/gpu.in -o requirements/gpu.txt
 
@@ -56,6 +59,9 @@ gpu:  ## install TensorFlow with CUDA (Linux with an NVIDIA GPU)
 
 env:
 	@$(PYTHON) install.py
+
+grading:
+	@$(PYTHON) install.py --grading
 
 dev:
 	@$(PYTHON) install.py --dev

@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 OLDEST, NEWEST = (3, 11), (3, 13)
-GIGABYTES = {"course": 4, "dev": 1, "gpu": 8}  # measured, and a margin for pip's temporary files
+#: measured, and a margin for what pip writes meanwhile
+GIGABYTES = {"course": 4, "grading": 1, "dev": 1, "gpu": 8}
 
 
 def check_machine() -> None:
@@ -127,7 +128,10 @@ def finish() -> None:
     settings.parent.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
     settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
-    # nbgrader's buttons are for a hub, and its Validate blocks the server while it runs
+
+
+def switch_off_nbgrader() -> None:
+    """Hide nbgrader's buttons, which are for a hub; Validate blocks the server while it runs."""
     parts = ("assignment-list", "course-list", "create-assignment", "formgrader", "menu")
     off = {f"@jupyter/nbgrader:{part}": True for part in (*parts, "validate-assignment")}
     page = VENV / "etc" / "jupyter" / "labconfig" / "page_config.json"
@@ -139,6 +143,7 @@ def main() -> None:
     """Make the environment."""
     parser = argparse.ArgumentParser(prog="install.py", description=__doc__)
     extra = parser.add_mutually_exclusive_group()
+    extra.add_argument("--grading", action="store_true", help="add what grades the homework")
     extra.add_argument("--dev", action="store_true", help="add the maintainers' tools")
     extra.add_argument("--gpu", action="store_true", help="put in TensorFlow with CUDA (Linux)")
     arguments = parser.parse_args()
@@ -147,6 +152,8 @@ def main() -> None:
     changed = install("course", "requirements.txt")
     if changed:
         finish()
+    if arguments.grading and install("grading", "requirements/grading.txt"):
+        switch_off_nbgrader()
     if arguments.dev:
         install("dev", "requirements/dev.txt")
     stamp = VENV / ".gpu.sha256"

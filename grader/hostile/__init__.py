@@ -1,1 +1,0 @@
-"""What runs in the sandbox, beside students' code: it may be altered at any time."""

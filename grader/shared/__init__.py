@@ -1,1 +1,0 @@
-"""What both sides of the sandbox use, with :mod:`grader.check`."""

@@ -1,1 +1,0 @@
-"""What runs in the grader's own process: it believes nothing that the hostile side says."""
