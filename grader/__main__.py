@@ -15,7 +15,7 @@ _ABOUT = "Assign homework, mark it, hand it back, and prove that all of it is ri
 
 def release(course: "Course", arguments) -> int:
     """Make the students' version."""
-    from grader.release import release as make
+    from grader.commands.release import release as make
 
     for name in arguments.assignment or course.assignments():
         print(f"{name}: {make(course, name)}")
@@ -24,7 +24,7 @@ def release(course: "Course", arguments) -> int:
 
 def collect(course: "Course", arguments) -> int:
     """Take in a folder, or the zip that an LMS exported."""
-    from grader.collect import collect as take
+    from grader.commands.collect import collect as take
 
     for name in arguments.assignment:
         for line in take(course, name, arguments.source, arguments.roster):
@@ -34,7 +34,7 @@ def collect(course: "Course", arguments) -> int:
 
 def feedback(course: "Course", arguments) -> int:
     """Write a page for each graded student."""
-    from grader.feedback import feedback as make
+    from grader.commands.feedback import feedback as make
 
     for name in arguments.assignment:
         print(f"{name}: {len(make(course, name, arguments.student))} in {course.root}/feedback")
@@ -43,7 +43,7 @@ def feedback(course: "Course", arguments) -> int:
 
 def export(course: "Course", arguments) -> int:
     """Write the marks as tables: by question, for Moodle, for Canvas."""
-    from grader.export import export as make
+    from grader.commands.export import export as make
 
     for name in arguments.assignment:
         for path in make(course, name):
@@ -53,7 +53,7 @@ def export(course: "Course", arguments) -> int:
 
 def pack(arguments) -> int:
     """Check your notebook and zip it, to be handed in (students)."""
-    from grader.pack import pack as make
+    from grader.commands.pack import pack as make
 
     for name in arguments.assignment:
         path = arguments.file or Path(f"{name}.ipynb")
@@ -64,7 +64,7 @@ def pack(arguments) -> int:
 
 def grade(course: "Course", arguments) -> int:
     """Mark what is handed in and not marked yet."""
-    from grader.grade import grade as mark
+    from grader.commands.grade import grade as mark
 
     for name in arguments.assignment:
         options = (arguments.student, arguments.again, arguments.workers)
@@ -79,7 +79,7 @@ def grade(course: "Course", arguments) -> int:
 
 def prove(course: "Course", arguments) -> int:
     """Show that assignments and their tests are right."""
-    from grader.prove import prove as check
+    from grader.commands.prove import prove as check
 
     wrong = 0
     for name in arguments.assignment or course.assignments():
@@ -141,7 +141,7 @@ def main() -> int:
     # only now: TensorFlow comes with them, and takes seconds
     from grader.assignment import AssignmentError
     from grader.course import Course, CourseError
-    from grader.sandbox import NoSandbox
+    from grader.trusted.sandbox import NoSandbox
 
     logging.getLogger("traitlets").setLevel(logging.ERROR)  # nbgrader warns of late submissions
     try:

@@ -29,14 +29,14 @@ from grader_mini import (
 )
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from grader import collect as collecting
 from grader.assignment import CELLS, Assignment, grade_id, read_notebook
-from grader.collect import collect
+from grader.commands import collect as collecting
+from grader.commands.collect import collect
+from grader.commands.export import export
+from grader.commands.feedback import feedback
+from grader.commands.grade import about
 from grader.course import Course, Submission
-from grader.export import export
-from grader.feedback import feedback
-from grader.grade import about
-from grader.sandbox import find_bubblewrap
+from grader.trusted.sandbox import find_bubblewrap
 
 pytestmark = linux
 TOTAL_SECONDS, SLACK = 20, 25

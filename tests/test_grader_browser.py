@@ -11,15 +11,15 @@ import pytest
 from grader_mini import linux
 from test_browser import PICTURES, browser, serving  # noqa: F401 — a fixture
 
+from grader.commands.feedback import feedback
+from grader.commands.grade import grade
 from grader.course import Course, write
-from grader.feedback import feedback
-from grader.grade import grade
 from libs.datasets import ROOT
 
 pytestmark = [
     pytest.mark.browser,
     linux,
-    pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.book
+    pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.gradebook
 ]
 RIGHT, WRONG = "1001", "1002"
 COMMENT = "Say **why** the loss falls."

@@ -17,17 +17,17 @@ from nbgrader.apps import NbGraderAPI
 from nbgrader.converters import Autograde, GenerateAssignment
 from traitlets.config import Config
 
-from grader import pack
 from grader.__main__ import main
 from grader.assignment import Assignment
-from grader.book import Book
-from grader.collect import collect
+from grader.commands import pack
+from grader.commands.collect import collect
+from grader.commands.grade import grade
 from grader.course import Course
-from grader.grade import grade
+from grader.gradebook import Book
 from libs.datasets import ROOT
 
 COMMANDS = ["release", "collect", "grade", "feedback", "export", "prove", "pack"]
-pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.book
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.gradebook
 CLASS = {
     "1001": ("Ada Lovelace", RIGHT),
     "1002": ("=Eve <b>Bold</b>", RIGHT | {"double": "def double(x):\n    return abs(2 * x)"}),

@@ -23,7 +23,7 @@ from grader_mini import (
 
 from grader.assignment import Assignment
 from grader.course import Course
-from grader.sandbox import find_bubblewrap
+from grader.trusted.sandbox import find_bubblewrap
 
 pytestmark = linux
 CLASS, KILLS = 20, 3

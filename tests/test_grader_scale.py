@@ -20,15 +20,15 @@ from grader_mini import RIGHT, linux, submission, write_course
 from sqlalchemy import create_engine, text
 
 from grader.assignment import Assignment
-from grader.book import Book, Locks
+from grader.commands.grade import grade
 from grader.course import Course, CourseError
-from grader.grade import grade
-from grader.mark import Marker
+from grader.gradebook import Book, Locks
+from grader.trusted.mark import Marker
 from libs.datasets import ROOT
 
 pytestmark = [
     linux,
-    pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.book
+    pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.gradebook
 ]
 CLASS = 8
 
@@ -223,7 +223,7 @@ def test_two_graders_on_one_postgresql_share_a_class(tmp_path, database, expecte
 
 HOLD = """
 import sys, time
-from grader.book import Locks
+from grader.gradebook import Locks
 from grader.course import Course
 locks = Locks(Course(sys.argv[1], sys.argv[2]))
 assert locks.claim("hw0/student-1")

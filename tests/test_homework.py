@@ -3,11 +3,11 @@
 import pytest
 from grader_mini import CELLS, linux, submission, write_course
 
-from grader import sandbox
 from grader.assignment import Assignment
+from grader.commands.prove import prove, rules
 from grader.course import Course
-from grader.mark import Marker
-from grader.prove import prove, rules
+from grader.trusted import sandbox
+from grader.trusted.mark import Marker
 from libs.datasets import ROOT
 
 pytestmark = linux

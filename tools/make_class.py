@@ -15,8 +15,8 @@ from pathlib import Path
 import nbformat
 
 from grader.assignment import Assignment, AssignmentError, grade_id
+from grader.commands.prove import changed, read_mutants
 from grader.course import Course, CourseError, write
-from grader.prove import changed, read_mutants
 
 KINDS = ("right", "wrong", "wrong", "half", "right", "wrong", "crash", "wrong", "unfilled", "right")
 CRASHES = {

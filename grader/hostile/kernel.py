@@ -18,7 +18,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from grader.pipe import Channel, PipeError, pack, unpack
+from grader.shared.wire import Channel, PipeError, pack, unpack
 
 TEXT_LIMIT, PICTURES_LIMIT = 20_000, 8 << 20
 _PICTURE = re.compile(r'<img src="data:image/png;base64,([A-Za-z0-9+/=]+)"')

@@ -12,14 +12,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from grader.pipe import Channel
-from grader.sandbox import NoSandbox, Session
+from grader.shared.wire import Channel
+from grader.trusted.sandbox import NoSandbox, Session
 
-_SERVE = "import socket; from grader.runner import serve; serve(socket.socket(fileno={}))"
+_SERVE = "import socket; from grader.hostile.kernel import serve; serve(socket.socket(fileno={}))"
 
 
 class Unsafe:
-    """Makes processes as :class:`grader.sandbox.Sandbox` does, but unprotected ones.
+    """Makes processes as :class:`grader.trusted.sandbox.Sandbox` does, but unprotected ones.
 
     Parameters
     ----------

@@ -167,7 +167,7 @@ class Book:
         Parameters
         ----------
         record : dict
-            As :meth:`grader.mark.Marker.mark` makes it, with the student.
+            As :meth:`grader.trusted.mark.Marker.mark` makes it, with the student.
         """
         with _readable(), self.locks.turn():
             self._enter(record)

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from grader.assignment import NOTEBOOK_BYTES
 from grader.course import Course, CourseError, Submission, digest, write
-from grader.remote import readable
+from grader.trusted.proxies import readable
 
 # how Moodle and Canvas name what they export
 _MOODLE = re.compile(r"(?P<name>[^/]+)_(?P<id>\d+)_assignsubmission_file_?")

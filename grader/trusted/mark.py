@@ -12,10 +12,10 @@ from types import CodeType
 import grader
 from grader import check
 from grader.assignment import Assignment, Step, SubmissionError, blocks
-from grader.outputs import error_output, findings_output, safe_outputs, size
-from grader.pipe import PipeError
-from grader.remote import Failure, Process, readable
-from grader.sandbox import Dead, Late, NoSandbox, Sandbox
+from grader.shared.wire import PipeError
+from grader.trusted.proxies import Failure, Process, readable
+from grader.trusted.sandbox import Dead, Late, NoSandbox, Sandbox
+from grader.trusted.sanitise import error_output, findings_output, safe_outputs, size
 
 DEATHS = 3  # a submission's process is started anew that often
 OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
@@ -23,7 +23,7 @@ OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
 
 def version() -> str:
     """Return the grader's version and a hash of its code."""
-    code = b"".join(p.read_bytes() for p in sorted(Path(grader.__file__).parent.glob("*.py")))
+    code = b"".join(p.read_bytes() for p in sorted(Path(grader.__file__).parent.rglob("*.py")))
     return f"{grader.__version__}+{hashlib.sha256(code).hexdigest()[:12]}"
 
 
@@ -42,7 +42,7 @@ class Marker:
     def __init__(self, assignment: Assignment, secret=(), sandbox=Sandbox) -> None:
         self.assignment = assignment
         self.sandbox = sandbox(
-            ["libs", *assignment.imports(), "grader.runner", "grader.check"],
+            ["libs", *assignment.imports(), "grader.hostile.kernel", "grader.check"],
             [assignment.folder, *assignment.hidden, *secret],
             assignment.data,
             assignment.memory,

@@ -6,8 +6,8 @@ import re
 import numpy as np
 
 from grader.check import StudentError
-from grader.pipe import PipeError, pack, unpack
-from grader.sandbox import Dead, Late, Session
+from grader.shared.wire import PipeError, pack, unpack
+from grader.trusted.sandbox import Dead, Late, Session
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,59}")
 
@@ -39,7 +39,7 @@ class Process:
 
     Parameters
     ----------
-    session : grader.sandbox.Session
+    session : grader.trusted.sandbox.Session
     sources : dict of str to str
         Each cell's text by its label, to show the line where an error was.
     """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from grader.book import Book
 from grader.course import Course, write
+from grader.gradebook import Book
 
 
 def export(course: Course, name: str) -> list[Path]:

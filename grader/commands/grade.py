@@ -22,11 +22,11 @@ except ImportError:  # Windows, where nothing is graded
     resource = None
 
 from grader.assignment import Assignment
-from grader.book import Book
 from grader.course import Course, CourseError, Submission, digest, write
-from grader.mark import Marker, version
-from grader.outputs import safe_markdown
-from grader.sandbox import NoSandbox, Sandbox, find_bubblewrap
+from grader.gradebook import Book
+from grader.trusted.mark import Marker, version
+from grader.trusted.sandbox import NoSandbox, Sandbox, find_bubblewrap
+from grader.trusted.sanitise import safe_markdown
 
 WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
 WORKER_BYTES = 6 << 30  # that a test may use, whatever an answer makes it do
@@ -45,7 +45,7 @@ def task(assignment: Assignment, secret: list[Path], sandbox=Sandbox) -> tuple:
     secret : list of pathlib.Path
         Folders that students' code must not see.
     sandbox : callable
-        See :class:`grader.mark.Marker`.
+        See :class:`grader.trusted.mark.Marker`.
     """
     return assignment.folder, (assignment.sha256, version()), secret, sandbox
 
@@ -67,7 +67,7 @@ def mark_one(source: Path, state: tuple, secret: list[Path], sandbox, content: b
     Returns
     -------
     tuple of dict and list
-        As :meth:`grader.mark.Marker.mark` returns it.
+        As :meth:`grader.trusted.mark.Marker.mark` returns it.
     """
     with _busy:
         return _marker(source, state, secret, sandbox).mark(content)
@@ -212,7 +212,7 @@ def mark_all(crew: Crew, what: tuple, contents: Iterable) -> Iterator:
     ------
     student : str
     result : tuple of dict and list
-        As :meth:`grader.mark.Marker.mark` returns it.
+        As :meth:`grader.trusted.mark.Marker.mark` returns it.
 
     Raises
     ------
@@ -267,7 +267,7 @@ def grade(
     """
     sandbox = Sandbox
     if unsafe:
-        from grader.unsafe import Unsafe as sandbox
+        from grader.trusted.unsafe import Unsafe as sandbox
     elif not scheduler:
         find_bubblewrap()
     assignment = course.assignment(name)

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from grader.assignment import Assignment, AssignmentError, blocks, grade_id, kind
+from grader.commands.grade import mark_all, processes, task
 from grader.course import Course
-from grader.grade import mark_all, processes, task
-from grader.sandbox import find_bubblewrap
+from grader.trusted.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3
 _SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION", re.M | re.S)
@@ -42,7 +42,7 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
 
     Raises
     ------
-    grader.sandbox.NoSandbox
+    grader.trusted.sandbox.NoSandbox
         This machine can't prove anything.
     """
     find_bubblewrap()

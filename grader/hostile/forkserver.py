@@ -1,4 +1,4 @@
-"""The process in the sandbox from which students' processes fork: ``python -m grader.inside``.
+"""The fork server: the process in the sandbox from which students' processes fork.
 
 bubblewrap makes the outer sandbox (no network, a read-only system, the course's data, nothing
 else). Importing TensorFlow there takes 3 s, once: this process imports what the assignment's
@@ -153,7 +153,7 @@ def student(connection: socket.socket, settings: dict) -> None:
         os.chdir(settings["home"])
         if settings["data"]:
             Path("data").symlink_to(settings["data"])
-        from grader.runner import serve
+        from grader.hostile.kernel import serve
 
         serve(connection, settings["space"])
     except BaseException as error:

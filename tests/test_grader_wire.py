@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from grader.pipe import Channel, PipeError, TooLate, pack, unpack
+from grader.shared.wire import Channel, PipeError, TooLate, pack, unpack
 
 DTYPES = [np.dtype(c) for c in "?bBhHiIqQefd"]
 arrays = st.sampled_from(DTYPES).flatmap(

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from grader import ROOT
-from grader.pipe import Channel, PipeError, TooLate
+from grader.shared.wire import Channel, PipeError, TooLate
 
 NOBODY = 65534
 GIGABYTE = 1 << 30
@@ -164,7 +164,15 @@ def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[s
     threads += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     for name, value in [*environment.items(), *((name, "2") for name in threads)]:
         line += ["--setenv", name, value]
-    line += ["--chdir", home, sys.executable, "-I", "-m", "grader.inside", f"--control={control}"]
+    line += [
+        "--chdir",
+        home,
+        sys.executable,
+        "-I",
+        "-m",
+        "grader.hostile.forkserver",
+        f"--control={control}",
+    ]
     if superuser:
         line.append(f"--become={NOBODY}")
     return line, {"home": home, "folders": folders, "folder_bytes": FOLDER_BYTES}

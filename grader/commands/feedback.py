@@ -10,9 +10,9 @@ from nbgrader.preprocessors import GetGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
-from grader.book import Book
 from grader.course import Course, write
-from grader.outputs import safe_markdown
+from grader.gradebook import Book
+from grader.trusted.sanitise import safe_markdown
 
 
 def feedback(course: Course, name: str, students=()) -> list[Path]:

@@ -1,0 +1,1 @@
+"""What runs in the sandbox, beside students' code: it may be altered at any time."""
