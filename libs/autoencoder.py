@@ -14,10 +14,11 @@ import tensorflow as tf
 from PIL import Image, ImageDraw
 from tqdm import tqdm
 
+from libs import validate
 from libs.datasets import Dataset
 from libs.files import replacing
 from libs.gif import build_gif
-from libs.utils import as_uint8, montage
+from libs.utils import montage
 
 _AT_ONCE = 1000  # images in memory as feature maps at one time, outside of training
 _FRAMES = 24  # of an animation at most, which keeps that of MNIST under 2 MB
@@ -649,7 +650,7 @@ class _Film(keras.callbacks.Callback):
 
     def shoot(self, title):
         images = self.model.reconstruct(self.images)
-        canvas = as_uint8(montage(np.clip(images, 0, 1)), "images")
+        canvas = validate.pixels(montage(np.clip(images, 0, 1)), "images")
         strip = Image.new("L", (canvas.shape[1], 14), 255)
         ImageDraw.Draw(strip).text((2, 1), title, fill=0)
         strip = np.asarray(strip)

@@ -18,7 +18,7 @@ import requests
 import tensorflow as tf
 from tqdm.auto import tqdm
 
-from libs import ROOT, SEED
+from libs import ROOT, SEED, validate
 
 # Name of each published file, and its SHA-256.
 _FILES = {
@@ -130,7 +130,7 @@ class Split:
         >>> [len(images) for images, labels in data.train.next_batch(2)]
         [2, 2, 1]
         """
-        batch_size = _positive(batch_size, "batch_size")
+        batch_size = validate.whole(batch_size, "batch_size")
         order = self._rng.permutation(len(self)) if shuffle else None
         return self._batches(batch_size, order)
 
@@ -161,7 +161,7 @@ class Split:
         ValueError
             If ``batch_size`` is not a positive whole number.
         """
-        batch_size = _positive(batch_size, "batch_size")
+        batch_size = validate.whole(batch_size, "batch_size")
         arrays = (self.images,) if self.labels is None else (self.images, self.labels)
         specs = tuple(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays)
         single = len(arrays) == 1
@@ -362,38 +362,14 @@ class FashionMNIST(MNIST):
 # --- checks of a learner's arrays -------------------------------------------------------------
 
 
-def _positive(value, name: str) -> int:
-    if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a positive whole number, got {value!r}.")
-    return int(value)
-
-
 def _samples(X) -> np.ndarray:
-    X = np.asarray(X)
-    if X.dtype.kind not in "f" and X.dtype != np.uint8:
-        raise TypeError(
-            f"X must be float in [0, 1] or uint8 in [0, 255], got {X.dtype}. "
-            f"Convert with X.astype('float32')."
-        )
+    X = validate.numeric(X, "X")
     if X.ndim < 2:
         raise ValueError(f"X must have shape [n, ...], a row per sample, got {list(X.shape)}.")
-    if X.size == 0:
-        raise ValueError(f"X is empty: its shape is {list(X.shape)}.")
-    X = X.reshape(len(X), -1)
-    if X.dtype == np.uint8:
-        return np.divide(X, 255, dtype=np.float32)
-    low, high = X.min(), X.max()
-    if not (np.isfinite(low) and np.isfinite(high)):
-        row, feature = np.argwhere(~np.isfinite(X))[0]
-        raise ValueError(
-            f"X must hold finite numbers, got {X[row, feature]} in sample {row}, feature {feature}."
-        )
-    if low < 0 or high > 1:
-        raise ValueError(
-            f"X must lie in [0, 1], got {low:.4g} to {high:.4g}. "
-            f"Scale first: pixels from 0 to 255 are divided by 255."
-        )
-    return X.astype(np.float32, copy=False)
+    if X.dtype == np.uint8 and X.size:
+        X = np.divide(X, 255, dtype=np.float32)
+    X = validate.unit_interval(X, "X").astype(np.float32, copy=False)
+    return X.reshape(len(X), -1)
 
 
 def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:

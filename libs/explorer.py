@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from libs import validate
 from libs.live import Live, forget_page, img, listen
 from libs.notebook import Picture
-from libs.utils import as_uint8, check_codes, check_images, check_rectangle
 
 #: The colours of ten classes: nine of Paul Tol's "muted" scheme, which colour-blind readers tell
 #: apart, and a gray.
@@ -92,7 +92,7 @@ class LatentExplorer(Live):
         # the model's own graph, in one call: many times faster than a call for each layer
         self._decode = decode.predict_on_batch if isinstance(decode, keras.Model) else decode
         self._shape = shape
-        self._codes = None if codes is None else check_codes(codes, "codes")
+        self._codes = None if codes is None else validate.codes(codes, "codes")
         self._classes, self._class = _classes(labels, self._codes)
         self._low, self._high = _corners(low, high, self._codes)
         inside = (self._low <= 0).all() and (self._high >= 0).all()
@@ -193,12 +193,12 @@ class LatentExplorer(Live):
                 f"decode returns flat images, {list(answer.shape)} for one code. "
                 "Say their shape, for example shape=(28, 28)."
             )
-        image = check_images(answer, "what decode returns")
+        image = validate.images(answer, "what decode returns")
         if len(image) != 1:
             raise ValueError(
                 f"decode must return one image for one code; it returned {len(image)}."
             )
-        as_uint8(image, "what decode returns")
+        validate.pixels(image, "what decode returns")
         return image[0, ..., 0] if image.shape[-1] == 1 else image[0]
 
     def _answer(self) -> str:
@@ -363,7 +363,7 @@ class LatentExplorer(Live):
         beside = figure.add_axes(
             (left / width, 1 - (ABOVE + side) / height, side / width, side / height), anchor="NW"
         )
-        beside.imshow(as_uint8(self.image, "image"), cmap="gray", vmin=0, vmax=255)
+        beside.imshow(validate.pixels(self.image, "image"), cmap="gray", vmin=0, vmax=255)
         beside.set_title(f"Decoded from {self._place()}")
         beside.set_axis_off()
         return Picture(
@@ -401,4 +401,4 @@ def _corners(low, high, codes) -> tuple[np.ndarray, np.ndarray]:
             low, high = codes.min(axis=0), codes.max(axis=0)
             margin = np.where(high > low, 0.05 * (high - low), 1)
             low, high = low - margin, high + margin
-    return tuple(check_rectangle(low, high).astype(np.float32))
+    return tuple(validate.rectangle(low, high).astype(np.float32))

@@ -9,8 +9,8 @@ import matplotlib
 import numpy as np
 from PIL import Image
 
+from libs import validate
 from libs.files import replacing
-from libs.utils import as_uint8, check_images
 
 
 class Gif:
@@ -94,7 +94,7 @@ def build_gif(
     >>> build_gif(fade, saveto=tempfile.mkdtemp() + "/fade.gif", alt="A square turns white.")
     Gif('fade.gif'): A square turns white.
     """
-    frames = as_uint8(check_images(imgs, "imgs"), "imgs")
+    frames = validate.pixels(validate.images(imgs, "imgs"), "imgs")
     if not 0.02 <= interval <= 600:
         raise ValueError(
             f"interval must be 0.02 to 600 seconds (browsers play faster GIFs slower), "
@@ -105,10 +105,8 @@ def build_gif(
             f"{len(frames)} frames of {interval} seconds last longer than 655 seconds, the most "
             f"that a GIF can show one picture if they are equal. Make interval smaller."
         )
-    if scale < 1 or int(scale) != scale:
-        raise ValueError(f"scale must be a whole number of at least 1, got {scale!r}.")
-    if loop < 0 or int(loop) != loop:
-        raise ValueError(f"loop must be 0 (for ever) or a positive whole number, got {loop!r}.")
+    scale = validate.whole(scale, "scale")
+    loop = validate.whole(loop, "loop", least=0)
     if frames.shape[-1] == 3:
         if cmap is not None:
             raise ValueError("cmap colours gray images; these are RGB. Leave cmap out.")

@@ -10,8 +10,8 @@ from ipycanvas import Canvas
 from ipywidgets import HTML
 from PIL import Image
 
+from libs import validate
 from libs.notebook import Picture
-from libs.utils import as_uint8
 
 _WAIT = 0.015  # seconds in which a hand's moves are gathered before they are answered
 
@@ -120,7 +120,7 @@ def img(image: np.ndarray, alt: str, name: str) -> str:
     '<img class="seen" alt="Nothing" src="d'
     """
     buffer = io.BytesIO()
-    Image.fromarray(as_uint8(image, "image")).save(buffer, "PNG", compress_level=1)
+    Image.fromarray(validate.pixels(image, "image")).save(buffer, "PNG", compress_level=1)
     data = base64.b64encode(buffer.getvalue()).decode()
     alt = html.escape(alt, quote=True)
     return f'<img class="{name}" alt="{alt}" src="data:image/png;base64,{data}">'

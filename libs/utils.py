@@ -10,85 +10,8 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import ndtri
 
-from libs.datasets import SEED
+from libs import SEED, validate
 from libs.files import replacing
-
-
-def check_images(images, name: str) -> np.ndarray:
-    """Check a stack of images and give it a channel axis.
-
-    Parameters
-    ----------
-    images : array or list of arrays
-        Shape ``[n, height, width]``, ``[n, height, width, 1]`` or ``[n, height, width, 3]``.
-    name : str
-        What the caller's argument is called, for the error message.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same images, ``[n, height, width, channels]``, not copied where that can be helped.
-
-    Raises
-    ------
-    TypeError
-        If the images are not numbers.
-    ValueError
-        If there is no image, images differ in shape, or the shape is none of the three.
-    """
-    try:
-        images = np.asarray(images)
-    except ValueError as error:
-        raise ValueError(f"{name} must all have one shape; {error}.") from None
-    if images.dtype.kind not in "fiu":
-        raise TypeError(f"{name} must be float or integer, got {images.dtype}.")
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"{name} must have shape [n, height, width], [n, height, width, 1] or "
-            f"[n, height, width, 3], got {list(images.shape)}. "
-            f"Flat images need .reshape(-1, height, width) first."
-        )
-    if 0 in images.shape:
-        raise ValueError(f"{name} is empty: its shape is {list(images.shape)}.")
-    return images
-
-
-def as_uint8(images: np.ndarray, name: str) -> np.ndarray:
-    """Turn float pixels in ``[0, 1]`` into uint8 in ``[0, 255]``; uint8 passes unchanged.
-
-    Parameters
-    ----------
-    images : numpy.ndarray
-        Float in ``[0, 1]`` or uint8, any shape.
-    name : str
-        What the caller's argument is called, for the error message.
-
-    Returns
-    -------
-    numpy.ndarray
-        uint8, same shape.
-
-    Raises
-    ------
-    TypeError
-        If the images are neither float nor uint8.
-    ValueError
-        If a float pixel is NaN or outside ``[0, 1]``.
-    """
-    if images.dtype == np.uint8:
-        return images
-    if images.dtype.kind != "f":
-        raise TypeError(f"{name} must be float in [0, 1] or uint8, got {images.dtype}.")
-    low, high = images.min(), images.max()
-    if not (low >= 0 and high <= 1):  # written so that NaN fails too
-        raise ValueError(
-            f"{name} must lie in [0, 1], got {low:.4g} to {high:.4g}. "
-            f"Scale first: (x - x.min()) / (x.max() - x.min())."
-        )
-    levels = np.asarray(images * 255)
-    return np.rint(levels, out=levels).astype(np.uint8)  # in place: memory costs more than sums
 
 
 def montage(
@@ -133,18 +56,13 @@ def montage(
     >>> montage(np.ones((4, 28, 28))).shape
     (59, 59)
     """
-    images = check_images(images, "images")
+    images = validate.images(images, "images")
     n, height, width, channels = images.shape
-    if padding < 0 or int(padding) != padding:
-        raise ValueError(f"padding must be a whole number of at least 0, got {padding!r}.")
-    if columns is None:
-        columns = math.ceil(math.sqrt(n))
-    elif columns < 1 or int(columns) != columns:
-        raise ValueError(f"columns must be a whole number of at least 1, got {columns!r}.")
-    if not 0 <= fill <= 1:
-        raise ValueError(f"fill must be 0 to 1, a share of full brightness, got {fill!r}.")
+    padding = validate.whole(padding, "padding", least=0)
+    columns = math.ceil(math.sqrt(n)) if columns is None else validate.whole(columns, "columns")
+    fill = validate.share(fill, "fill")
     if images.dtype.kind in "iu":
-        fill = round(fill * np.iinfo(images.dtype).max)
+        fill = round(fill * min(255, np.iinfo(images.dtype).max))
     rows = math.ceil(n / columns)
     step_y, step_x = height + padding, width + padding
     canvas = np.full(
@@ -163,7 +81,7 @@ def montage(
     canvas = canvas[..., 0] if channels == 1 else canvas
     if saveto is not None:
         with replacing(saveto) as file:
-            iio.imwrite(file, as_uint8(canvas, "images"), extension=".png")
+            iio.imwrite(file, validate.pixels(canvas, "images"), extension=".png")
     return canvas
 
 
@@ -254,12 +172,11 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
             f"x must have shape [batch, ...] with every axis but the first known, "
             f"got {list(x.shape)}."
         )
-    if isinstance(n_output, bool) or int(n_output) != n_output or n_output < 1:
-        raise ValueError(f"n_output must be a positive whole number, got {n_output!r}.")
+    n_output = validate.whole(n_output, "n_output")
     if len(x.shape) > 2:
         x = keras.layers.Flatten()(x)
     layer = keras.layers.Dense(
-        int(n_output),
+        n_output,
         activation=activation,
         kernel_initializer="glorot_uniform",
         bias_initializer="zeros",
@@ -303,79 +220,10 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     >>> corrupt(np.ones((1, 8), np.float32), noise=0.25)
     array([[0., 1., 1., 1., 1., 1., 0., 1.]], dtype=float32)
     """
-    images = np.array(images)
-    if images.dtype.kind not in "fiu":
-        raise TypeError(f"images must be float or integer, got {images.dtype}.")
-    if not 0 <= noise <= 1:
-        raise ValueError(f"noise must be 0 to 1, a share of the pixels, got {noise!r}.")
+    images = validate.numeric(images, "images").copy()
+    noise = validate.share(noise, "noise")
     images[np.random.default_rng(seed).random(images.shape, np.float32) < noise] = 0
     return images
-
-
-def check_codes(codes, name: str) -> np.ndarray:
-    """Check points of the latent plane.
-
-    Parameters
-    ----------
-    codes : array
-        Shape ``[n, 2]``.
-    name : str
-        What the caller's argument is called, for the error message.
-
-    Returns
-    -------
-    numpy.ndarray
-        The same codes, float, not copied where that can be helped.
-
-    Raises
-    ------
-    ValueError
-        If the shape is another, there is no code, or a number is not finite.
-    """
-    try:
-        codes = np.asarray(codes)
-        codes = codes if codes.dtype.kind == "f" else codes.astype(np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be an array of numbers [n, 2].") from None
-    if codes.ndim != 2 or codes.shape[1] != 2 or len(codes) == 0:
-        raise ValueError(
-            f"{name} must have shape [n, 2], one point of the plane a row, "
-            f"got {list(codes.shape)}. Of a longer code choose two columns: codes[:, [0, 1]]."
-        )
-    if not np.isfinite(codes).all():
-        bad = len(codes) - int(np.isfinite(codes).all(axis=1).sum())
-        raise ValueError(f"{name} must be finite; {bad} of {len(codes)} rows hold NaN or infinity.")
-    return codes
-
-
-def check_rectangle(low, high) -> np.ndarray:
-    """Check two corners of a rectangle in the latent plane.
-
-    Parameters
-    ----------
-    low, high : float or pair of floats
-        Lower left and upper right corner: one number for both axes, or x and y.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[2, 2]`` float64: the two corners.
-
-    Raises
-    ------
-    ValueError
-        If they are no finite numbers or pairs, or ``low`` is not below ``high``.
-    """
-    try:
-        corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
-    except (TypeError, ValueError):
-        corners = np.zeros((2, 2))
-    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
-        raise ValueError(
-            "low and high must be numbers or pairs (x, y), low below high, or both left out; "
-            f"got low={low!r}, high={high!r}."
-        )
-    return corners
 
 
 def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
@@ -416,13 +264,12 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
            [0.25, 0.25],
            [0.75, 0.25]], dtype=float32)
     """
-    if isinstance(n, bool) or int(n) != n or n < 1:
-        raise ValueError(f"n must be a positive whole number, got {n!r}.")
+    n = validate.whole(n, "n")
     shares = (np.arange(n) + 0.5) / n
     if low is None and high is None:
         x = y = ndtri(shares)
     else:
-        low, high = check_rectangle(low, high)
+        low, high = validate.rectangle(low, high)
         x, y = (low + shares[:, None] * (high - low)).T
     columns, rows = np.meshgrid(x, y[::-1])
     return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
@@ -464,7 +311,7 @@ def grid_assignment(codes) -> np.ndarray:
     >>> grid_assignment([upper_right, lower_left, lower_right, upper_left])
     array([3, 0, 1, 2])
     """
-    codes = check_codes(codes, "codes")
+    codes = validate.codes(codes, "codes")
     n, side = len(codes), math.isqrt(len(codes))
     if side**2 != n:
         raise ValueError(

@@ -7,10 +7,10 @@ from ipywidgets import HTML, Button, HBox, VBox
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
+from libs import validate
 from libs.explorer import COLOURS, LatentExplorer
 from libs.live import Live, forget_page, img, listen
 from libs.notebook import Picture
-from libs.utils import as_uint8
 
 __all__ = ["COLOURS", "RECORDED", "SIDE", "DigitPad", "LatentExplorer", "like_mnist"]
 
@@ -121,7 +121,7 @@ def like_mnist(drawing) -> np.ndarray:
     drawing = np.asarray(drawing)
     if drawing.ndim != 2 or drawing.size == 0:
         raise ValueError(f"drawing must have shape [height, width], got {list(drawing.shape)}.")
-    pixels = as_uint8(drawing, "drawing")
+    pixels = validate.pixels(drawing, "drawing")
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     image = np.zeros((28, 28), np.float32)
     if not len(rows):

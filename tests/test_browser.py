@@ -247,7 +247,7 @@ EXPLORER = """
 from libs.autoencoder import Autoencoder
 from libs.datasets import MNIST
 from libs.notebook import start
-from libs.utils import as_uint8
+from libs.validate import pixels
 from libs.widgets import LatentExplorer
 
 start()
@@ -300,7 +300,7 @@ def check_shown(page, explorer):
         page,
         "import json\n"
         "print(json.dumps([explorer.code.tolist(), [f.value for f in explorer._fields],"
-        "as_uint8(model.decode(explorer.code[None])[0, ..., 0], 'image').tolist()]))",
+        "pixels(model.decode(explorer.code[None])[0, ..., 0], 'image').tolist()]))",
     )
     src = explorer.locator(".latent-explorer-seen").get_attribute("src")
     shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(src.split(",")[1]))))

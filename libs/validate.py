@@ -1,0 +1,178 @@
+"""Checks of arguments: each returns the value ready for use, or says how to mend it.
+
+``name`` is what the caller's argument is called; every message starts with it.
+"""
+
+import numpy as np
+
+
+def whole(value, name: str, least: int = 1) -> int:
+    """Return a whole number of at least ``least`` as an int; 2.0 is one, True is not.
+
+    Raises ValueError for anything else.
+    """
+    try:
+        fits = np.ndim(value) == 0 and not isinstance(value, bool | np.bool_)
+        fits = fits and int(value) == value and value >= least
+    except (TypeError, ValueError, OverflowError):
+        fits = False
+    if not fits:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+    return int(value)
+
+
+def number(value, name: str, low: float, high: float = np.inf) -> float:
+    """Return a finite number from ``low`` to ``high``; raise ValueError for anything else."""
+    try:
+        fits = np.ndim(value) == 0 and low <= value <= high and np.isfinite(value)
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        wanted = f"from {low} to {high}" if np.isfinite(high) else f"of at least {low}"
+        raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
+    return float(value)
+
+
+def share(value, name: str) -> float:
+    """Return a share, 0 (nothing) to 1 (all); raise ValueError for anything else."""
+    try:
+        return number(value, name, 0, 1)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be a share from 0 to 1 (0.3 is 30 per cent), got {value!r}."
+        ) from None
+
+
+def numeric(array, name: str) -> np.ndarray:
+    """Return an array of floats or integers, not copied where that can be helped.
+
+    Raises ValueError if its parts differ in shape, TypeError if it holds anything but numbers.
+    """
+    try:
+        array = np.asarray(array)
+    except ValueError as error:
+        raise ValueError(f"{name} must all have one shape; {error}.") from None
+    if array.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be float or integer, got {array.dtype}.")
+    return array
+
+
+def finite(array: np.ndarray, name: str) -> np.ndarray:
+    """Return ``array``; raise ValueError, with the place, if it holds NaN or infinity."""
+    fits = np.isfinite(array)
+    if not fits.all():
+        place = np.argwhere(~fits)[0].tolist()
+        raise ValueError(
+            f"{name} must be finite, got {array[tuple(place)]} at index {place}: "
+            f"{array.size - fits.sum():,} of {array.size:,} numbers are NaN or infinite."
+        )
+    return array
+
+
+def images(array, name: str) -> np.ndarray:
+    """Return images of any number type as ``[n, height, width, channels]``, 1 or 3 channels.
+
+    Raises TypeError if they are not numbers; ValueError if there is none, they differ in shape,
+    or the shape is not ``[n, height, width]``, with or without channels.
+    """
+    array = numeric(array, name)
+    shape = array.shape
+    if array.ndim == 3:
+        array = array[..., None]
+    if array.ndim != 4 or array.shape[-1] not in (1, 3):
+        raise ValueError(
+            f"{name} must have shape [n, height, width], [n, height, width, 1] or "
+            f"[n, height, width, 3], got {list(shape)}. "
+            f"Flat images need .reshape(-1, height, width) first."
+        )
+    return _filled(array, name)
+
+
+def unit_interval(array, name: str) -> np.ndarray:
+    """Return floats in ``[0, 1]``; what rounding has put beyond an end is put back.
+
+    Raises TypeError if they are not float; ValueError if there is none, or one is NaN, infinite
+    or outside ``[0, 1]``.
+    """
+    array = _filled(numeric(array, name), name)
+    if array.dtype.kind != "f":
+        raise TypeError(
+            f"{name} must be float in [0, 1], got {array.dtype}. "
+            f"Pixels from 0 to 255 are divided by 255 first."
+        )
+    low, high = array.min(), array.max()
+    if low >= 0 and high <= 1:  # NaN fails too
+        return array
+    finite(array, name)
+    slack = max(1e-6, 4 * float(np.finfo(array.dtype).eps))
+    if low < -slack or high > 1 + slack:
+        raise ValueError(
+            f"{name} must lie in [0, 1], got {_digits(low)} to {_digits(high)}. Scale first: "
+            f"divide pixels by 255, anything else is (x - x.min()) / (x.max() - x.min())."
+        )
+    return np.clip(array, 0, 1)
+
+
+def pixels(array, name: str) -> np.ndarray:
+    """Return pixels as uint8, from float in ``[0, 1]`` or any integers from 0 to 255.
+
+    Raises TypeError if they are not numbers; ValueError if there is none or one is out of range.
+    """
+    array = _filled(numeric(array, name), name)
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "f":
+        levels = np.asarray(unit_interval(array, name) * 255)
+        return np.rint(levels, out=levels).astype(np.uint8)  # in place: memory costs more than sums
+    if array.min() < 0 or array.max() > 255:
+        raise ValueError(
+            f"{name} must be integers from 0 to 255, or float in [0, 1], "
+            f"got {array.dtype} from {array.min()} to {array.max()}."
+        )
+    return array.astype(np.uint8)
+
+
+def codes(array, name: str, length: int = 2) -> np.ndarray:
+    """Return codes as finite floats ``[n, length]``, not copied where that can be helped.
+
+    Raises TypeError if they are not numbers; ValueError if there is none, their shape is another,
+    or a number is not finite.
+    """
+    array = numeric(array, name)
+    if array.ndim != 2 or array.shape[1] != length or not len(array):
+        mend = "Choose two columns of longer codes: codes[:, [0, 1]]." if length == 2 else ""
+        raise ValueError(
+            f"{name} must have shape [n, {length}], one code a row, got {list(array.shape)}. {mend}"
+        )
+    return finite(array if array.dtype.kind == "f" else array.astype(np.float64), name)
+
+
+def rectangle(low, high) -> np.ndarray:
+    """Return the lower left and the upper right corner, ``[2, 2]`` float64.
+
+    Each is one number for both axes, or x and y. Raises ValueError if they are not finite or
+    ``low`` is not below ``high``.
+    """
+    try:
+        corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
+    except (TypeError, ValueError):
+        corners = np.zeros((2, 2))
+    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
+        raise ValueError(
+            "low and high must be numbers or pairs (x, y), low below high, or both left out; "
+            f"got low={low!r}, high={high!r}."
+        )
+    return corners
+
+
+def _filled(array: np.ndarray, name: str) -> np.ndarray:
+    """Return ``array`` if it holds anything."""
+    if not array.size:
+        raise ValueError(f"{name} is empty: its shape is {list(array.shape)}.")
+    return array
+
+
+def _digits(value) -> str:
+    """Write a number with so many digits that it doesn't look like 0 or 1 if it is neither."""
+    text = f"{value:.4g}"
+    return text if float(text) not in (0, 1) or value in (0, 1) else f"{value:.9g}"
