@@ -1,7 +1,5 @@
 """Animations: a list of images in, a GIF file and something a notebook displays out."""
 
-import base64
-import html
 import os
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from PIL import Image
 
 from libs import validate
 from libs.files import replacing
+from libs.notebook import img
 
 
 class Gif:
@@ -32,8 +31,7 @@ class Gif:
         return f"Gif({self.path.name!r}): {self.alt}"
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.path.read_bytes()).decode()
-        return f'<img src="data:image/gif;base64,{data}" alt="{html.escape(self.alt, quote=True)}">'
+        return img(self.path.read_bytes(), self.alt)
 
 
 def build_gif(

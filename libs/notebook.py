@@ -12,7 +12,7 @@ from IPython.display import display
 from jupyterquiz import display_quiz
 from matplotlib.figure import Figure
 
-from libs.datasets import ROOT, SEED
+from libs import ROOT, SEED
 
 #: Where notebooks write; ignored by git.
 OUT = ROOT / "notebooks" / "out"
@@ -60,6 +60,30 @@ def start(seed: int = SEED) -> Path:
     return OUT
 
 
+def img(picture: bytes, alt: str, **attributes: object) -> str:
+    """Return the HTML of a picture with its pixels inside.
+
+    Parameters
+    ----------
+    picture : bytes
+        A PNG or GIF file's content.
+    alt : str
+        What it shows, in words, for readers who can't see it.
+    **attributes
+        More attributes of the element; an underscore at the end keeps clear of Python's words.
+
+    Examples
+    --------
+    >>> img(b"GIF89a", "Less < more", class_="big")
+    '<img src="data:image/gif;base64,R0lGODlh" alt="Less &lt; more" class="big">'
+    """
+    kind = "gif" if picture.startswith(b"GIF") else "png"
+    source = f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+    values = {"src": source, "alt": alt, **attributes}
+    written = (f'{name.rstrip("_")}="{html.escape(str(v))}"' for name, v in values.items())
+    return f"<img {' '.join(written)}>"
+
+
 class Picture:
     """A figure as a notebook shows and stores it: a PNG with alternative text.
 
@@ -83,8 +107,7 @@ class Picture:
         return f"Figure: {self.alt}"
 
     def _repr_html_(self) -> str:
-        data = base64.b64encode(self.png).decode()
-        return f'<img src="data:image/png;base64,{data}" alt="{html.escape(self.alt, quote=True)}">'
+        return img(self.png, self.alt)
 
 
 def show(figure: Figure, alt: str) -> None:
