@@ -306,6 +306,8 @@ SNOOPS = {
     "the tests": "import subprocess\nprint('SEEN', subprocess.run("
     "'timeout 2 grep -rls secret_numbers / --include=*.ipynb --include=*.json', "
     "shell=True, capture_output=True, text=True).stdout)",
+    "the grader": "import os, grader\nfor p, _, fs in os.walk(os.path.dirname(grader.__file__)):\n"
+    "    print('SEEN', p, fs)",
     "the environment": "import os, glob\nprint('SEEN', dict(os.environ))\n"
     "for p in glob.glob('/proc/*/environ'):\n    print(open(p, 'rb').read())",
     "other processes": "import glob\n"
@@ -530,6 +532,9 @@ def test_snooping(course, name):
         "z-honest",
         "rw-s",
         "left-behind",
+        "trusted",
+        "commands",
+        "assignment.py",
     ):
         assert secret not in said
 
