@@ -80,15 +80,17 @@ def grade(course: "Course", arguments) -> int:
 def prove(course: "Course", arguments) -> int:
     """Show that assignments and their tests are right."""
     from grader.commands.prove import prove as check
+    from grader.pool import local_pool
 
     wrong = 0
-    for name in arguments.assignment or course.assignments():
-        problems = check(course.assignment(name), course, arguments.workers)
-        wrong += len(problems)
-        for problem in problems:
-            print(f"{name}: ✗ {problem}")
-        if not problems:
-            print(f"{name}: ✓ proved")
+    with local_pool(arguments.workers) as pool:
+        for name in arguments.assignment or course.assignments():
+            problems = check(course.assignment(name), course, pool)
+            wrong += len(problems)
+            for problem in problems:
+                print(f"{name}: ✗ {problem}")
+            if not problems:
+                print(f"{name}: ✓ proved")
     return min(wrong, 1)
 
 

@@ -22,8 +22,8 @@ from traitlets.config import Config
 
 from grader import ROOT
 from grader.check import test
+from grader.markers import HIDDEN_TESTS, SOLUTION
 
-_HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS$", re.M | re.S)
 _STUB = Config(
     ClearSolutions={"code_stub": {"python": "..."}, "text_stub": "*Write your answer here.*"}
 )
@@ -80,10 +80,10 @@ class AnnounceHiddenTests(NbGraderPreprocessor):
     def preprocess_cell(self, cell, resources, index):
         """Replace the region."""
         if is_grade(cell) and cell.cell_type == "code":
-            hidden = blocks("".join(_HIDDEN.findall(cell.source)))
+            hidden = hidden_blocks(cell.source)
             if hidden:
                 line = f"test.later({len(hidden)}, points={sum(b.points for b in hidden):g})"
-                cell.source = _HIDDEN.sub("", cell.source).rstrip() + "\n" + line
+                cell.source = HIDDEN_TESTS.without(cell.source).rstrip() + "\n" + line
         return cell, resources
 
 
@@ -118,6 +118,11 @@ def blocks(source: str) -> list[test]:
                     test(*arguments, **{k.arg: ast.literal_eval(k.value) for k in call.keywords})
                 )
     return found
+
+
+def hidden_blocks(source: str) -> list[test]:
+    """Return each ``test(…)`` of a test cell's hidden regions, as :func:`blocks` does."""
+    return blocks("".join(HIDDEN_TESTS.bodies(source)))
 
 
 class Assignment:
@@ -155,10 +160,6 @@ class Assignment:
         """Return the source's cells of some kinds, by name, in order."""
         return {name: cell for name, cell in self.cells.items() if kind(cell) in kinds}
 
-    def answer_of(self, test_name: str) -> str:
-        """Return the name of the answer that a test cell tests."""
-        return re.sub(r"-test(-\d+)?$", "", test_name)
-
     def imports(self) -> list[str]:
         """Return the modules that the setup cells import."""
         found = []
@@ -179,6 +180,10 @@ class Assignment:
             The source breaks a rule.
         """
         notebook = nbformat.from_dict(self.source)
+        for cell in notebook.cells:
+            for region in (SOLUTION, HIDDEN_TESTS):
+                if problem := region.problem(cell.source):
+                    raise AssignmentError(f"{self.name}, cell {grade_id(cell)}: {problem}.")
         steps = [LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, AnnounceHiddenTests]
         steps += [ClearHiddenTests, ComputeChecksums]
         try:

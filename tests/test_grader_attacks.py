@@ -34,7 +34,7 @@ from grader.commands import collect as collecting
 from grader.commands.collect import collect
 from grader.commands.export import export
 from grader.commands.feedback import feedback
-from grader.commands.grade import about
+from grader.commands.grade import metadata
 from grader.course import Course, Submission
 from grader.trusted.sandbox import find_bubblewrap
 
@@ -768,7 +768,7 @@ def test_links_and_pipes_in_a_folder_are_not_followed(tmp_path):
 def test_a_time_of_handing_in_that_is_a_pipe_blocks_nobody(tmp_path):
     submission, stamp = Submission("s", tmp_path / "hw0.ipynb"), tmp_path / "timestamp.txt"
     stamp.write_text("2026-03-01 12:00:00 UTC\n")
-    assert about(submission)["submitted"] == "2026-03-01 12:00:00 UTC"
+    assert metadata(submission)["submitted"] == "2026-03-01 12:00:00 UTC"
     stamp.unlink()
     os.mkfifo(stamp)
-    assert about(submission)["submitted"] == ""
+    assert metadata(submission)["submitted"] == ""

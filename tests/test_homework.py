@@ -6,6 +6,7 @@ from grader_mini import CELLS, linux, submission, write_course
 from grader.assignment import Assignment
 from grader.commands.prove import prove, rules
 from grader.course import Course
+from grader.pool import local_pool
 from grader.trusted import sandbox
 from grader.trusted.mark import Marker
 from libs.datasets import ROOT
@@ -33,13 +34,20 @@ VARIANTS = {"off by a little": {"answer": "answer = 41"}}
 """
 
 
+@pytest.fixture(scope="module")
+def pool():
+    """One worker for all proofs: it imports TensorFlow once."""
+    with local_pool(1) as pool:
+        yield pool
+
+
 @pytest.mark.parametrize("name", COURSE.assignments())
-def test_an_assignment_is_proved(name):
-    problems = prove(COURSE.assignment(name), COURSE)
+def test_an_assignment_is_proved(name, pool):
+    problems = prove(COURSE.assignment(name), COURSE, pool)
     assert not problems, "\n".join(["", *problems])
 
 
-def test_a_proof_reports_what_is_wrong(tmp_path):
+def test_a_proof_reports_what_is_wrong(tmp_path, pool):
     root = write_course(
         tmp_path,
         [
@@ -53,7 +61,7 @@ def test_a_proof_reports_what_is_wrong(tmp_path):
     (folder / "mutants.py").write_text(MUTANTS)
     (folder / "data").mkdir()
     (folder / "data" / "notes.txt").write_text("Done like this:\n    return 2 * x\n")
-    problems = "\n".join(prove(Assignment(folder), Course(root)))
+    problems = "\n".join(prove(Assignment(folder), Course(root), pool))
     for said in (
         "the released notes.txt holds a secret line: return 2 * x",
         "mutants.py has 2 mutants, at least 12 are needed",
@@ -123,8 +131,8 @@ def test_a_setup_may_start_tensorflow(tmp_path):
     assert record["tests"]["double-test"]["score"] == 4
 
 
-def test_without_a_sandbox_nothing_is_proved(tmp_path, monkeypatch):
+def test_without_a_sandbox_nothing_is_proved(tmp_path, monkeypatch, pool):
     monkeypatch.setattr(sandbox.shutil, "which", lambda program: None)
     root = write_course(tmp_path)
     with pytest.raises(sandbox.NoSandbox, match="bubblewrap is missing: sudo apt install"):
-        prove(Assignment(root / "source" / "hw0"), Course(root))
+        prove(Assignment(root / "source" / "hw0"), Course(root), pool)

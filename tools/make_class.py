@@ -7,7 +7,6 @@ and one hands in the notebook as it was released. The same class comes out every
 
 import argparse
 import random
-import re
 import sys
 import zipfile
 from pathlib import Path
@@ -17,6 +16,7 @@ import nbformat
 from grader.assignment import Assignment, AssignmentError, grade_id
 from grader.commands.prove import changed, read_mutants
 from grader.course import Course, CourseError, write
+from grader.markers import SOLUTION
 
 KINDS = ("right", "wrong", "wrong", "half", "right", "wrong", "crash", "wrong", "unfilled", "right")
 CRASHES = {
@@ -26,7 +26,6 @@ CRASHES = {
     "leaves with exit()": "exit()",
     "kills its kernel": "import os\n\nos._exit(1)",
 }
-_MARKER = re.compile(r"^ *### (BEGIN|END) SOLUTION\n?", re.M)
 
 
 def make_class(assignment: Assignment, size: int, seed: int = 0) -> dict[str, tuple[str, bytes]]:
@@ -61,7 +60,7 @@ def make_class(assignment: Assignment, size: int, seed: int = 0) -> dict[str, tu
             changes = {answer: mutants[mutant][1] for answer, mutant in chosen.items()}
             what = f"wrong: {', '.join(chosen.values())}"
         answers = {
-            grade_id(cell): _MARKER.sub("", cell.source)
+            grade_id(cell): SOLUTION.unmarked(cell.source)
             for cell in changed(assignment, changes).cells
             if grade_id(cell) in names
         }

@@ -12,7 +12,10 @@ from traitlets.config import Config
 
 from grader.course import Course, write
 from grader.gradebook import Book
+from grader.markers import answer_of
 from grader.trusted.sanitise import safe_markdown
+
+_TEST_LINK = re.compile(r'(<a href="#([\w-]+)">)Test cell<')
 
 
 def feedback(course: Course, name: str, students=()) -> list[Path]:
@@ -60,7 +63,7 @@ def feedback(course: Course, name: str, students=()) -> list[Path]:
         about["db_url"] = course.database
         page, _ = exporter.from_notebook_node(notebook, {"nbgrader": about})
         # nbgrader's list calls each of them a test cell
-        page = re.sub(r'(<a href="#([\w-]+)-test(-\d+)?">)Test cell<', r"\1\2<", page)
+        page = _TEST_LINK.sub(lambda link: f"{link[1]}{answer_of(link[2])}<", page)
         pages.append(course.root / "feedback" / student / name / f"{name}.html")
         write(pages[-1], page)
     return pages

@@ -2,7 +2,6 @@
 
 import re
 import runpy
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,17 +13,23 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 from traitlets.config import Config
 
-from grader.assignment import Assignment, AssignmentError, blocks, grade_id, kind
-from grader.commands.grade import mark_all, processes, task
+from grader.assignment import (
+    Assignment,
+    AssignmentError,
+    blocks,
+    grade_id,
+    hidden_blocks,
+    kind,
+)
 from grader.course import Course
+from grader.markers import HIDDEN_TESTS, SOLUTION, answer_of
+from grader.pool import Task, WorkerPool
 from grader.trusted.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3
-_SOLUTION = re.compile(r"^ *### BEGIN SOLUTION\n(.*?)^ *### END SOLUTION", re.M | re.S)
-_HIDDEN = re.compile(r"^### BEGIN HIDDEN TESTS\n(.*?)^### END HIDDEN TESTS", re.M | re.S)
 
 
-def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]:
+def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]:
     """Try everything that an assignment promises.
 
     Parameters
@@ -32,8 +37,7 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
     assignment : grader.assignment.Assignment
     course : grader.course.Course
         Students' code must not see it.
-    workers : int
-        Submissions that are marked at the same time.
+    pool : grader.pool.WorkerPool
 
     Returns
     -------
@@ -49,58 +53,44 @@ def prove(assignment: Assignment, course: Course, workers: int = 1) -> list[str]
     problems = [*rules(assignment), *leaks(assignment)]
     mutants, variants, wrong = read_mutants(assignment)
     problems += wrong
+    task = Task.of(assignment, [course.root])
+    pool.prepare(task)
     whole = {"the source": assignment.source, "the release": assignment.released}
+    parts = {f"mutant “{n}”": changed(assignment, {m[0]: m[1]}) for n, m in mutants.items()}
+    parts |= {f"variant “{n}”": changed(assignment, v) for n, v in variants.items()}
     with (
-        processes(workers, task(assignment, [course.root])) as crew,
+        tqdm(total=len(whole) + len(parts), desc=assignment.name, unit="try") as bar,
         TemporaryDirectory() as folder,
         ThreadPoolExecutor(1) as thread,
     ):
-        brief = without_pictures(assignment, Path(folder))
-        parts = {f"mutant “{n}”": changed(brief, {m[0]: m[1]}) for n, m in mutants.items()}
-        parts |= {f"variant “{n}”": changed(brief, v) for n, v in variants.items()}
-        bar = tqdm(total=len(whole) + len(parts), desc=assignment.name, unit="try")
 
-        def marked(what: Assignment, tries: dict) -> dict:
+        def mark(tries: dict, tests_only: bool) -> dict:
             contents = [(name, nbformat.writes(tried).encode()) for name, tried in tries.items()]
-            found = {}
-            for name, result in mark_all(crew, task(what, [course.root]), contents):
-                found[name] = result
+            results = {}
+            for name, result in pool.mark(task, contents, tests_only):
+                results[name] = result
                 bar.update()
-            return found
+            return results
 
-        # a kernel runs the students' version meanwhile
-        marking = thread.submit(lambda: marked(assignment, whole) | marked(brief, parts))
+        # most of a submission's time goes into its given cells' figures and trainings, which tests
+        # don't need; a kernel runs the students' version meanwhile
+        marking = thread.submit(lambda: mark(whole, False) | mark(parts, True))
         for solved in (False, True):
             problems += in_place(assignment, Path(folder), solved)
         results = marking.result()
-        bar.close()
     for name in whole:
         problems += [f"{name} stops: {why}" for why in stops(results[name][1])]
     if won := _won(results["the release"][0]):
         problems.append(f"the release gets points: {won}")
     empty = {"the source": set()}  # answers that were not filled in
-    empty |= {f"variant “{n}”": slow(brief) - set(v) for n, v in variants.items()}
+    empty |= {f"variant “{n}”": slow(assignment) - set(v) for n, v in variants.items()}
     for name, answers in empty.items():
         if lost := _lost(results[name][0], answers):
             problems.append(f"{name} loses points: {lost}")
     for name, (which, _, says) in mutants.items():
-        problems += judge_mutant(brief, name, results[f"mutant “{name}”"][0], which, says)
+        record = results[f"mutant “{name}”"][0]
+        problems += judge_mutant(assignment, name, record, which, says)
     return problems
-
-
-def without_pictures(assignment: Assignment, folder: Path) -> Assignment:
-    """Write the assignment without what tests don't need, its given cells; return that.
-
-    Most of a submission's time goes into their figures and trainings.
-    """
-    notebook = nbformat.from_dict(assignment.source)
-    notebook.cells = [cell for cell in notebook.cells if kind(cell) not in ("given", "manual")]
-    copy = folder / assignment.name
-    copy.mkdir()
-    nbformat.write(notebook, copy / f"{assignment.name}.ipynb")
-    if assignment.data:
-        shutil.copytree(assignment.data, copy / "data")
-    return Assignment(copy)
 
 
 def slow(assignment: Assignment) -> set[str]:
@@ -122,14 +112,14 @@ def stops(cells: list) -> list[str]:
 def rules(assignment: Assignment) -> list[str]:
     """Return which of AUTHORING.md's rules the source breaks."""
     problems, answers = [], assignment.of_kind("answer")
-    tested = {assignment.answer_of(name) for name in assignment.of_kind("test")}
+    tested = {answer_of(name) for name in assignment.of_kind("test")}
     names = [grade_id(cell) for cell in assignment.source.cells if grade_id(cell)]
     for name in {n for n in names if names.count(n) > 1}:
         problems.append(f"two cells are called {name}")
     for cell in assignment.source.cells:
         if kind(cell) == "extra":
             problems.append(f"a code cell has no grade_id: {cell.source[:40]!r}")
-        if kind(cell) == "answer" and not _SOLUTION.search(cell.source):
+        if kind(cell) == "answer" and not SOLUTION.bodies(cell.source):
             problems.append(f"{grade_id(cell)} has no solution region")
     problems += [f"{name} has no test cell" for name in answers if name not in tested]
     problems += [f"{name}-test tests no answer" for name in tested if name not in answers]
@@ -139,15 +129,13 @@ def rules(assignment: Assignment) -> list[str]:
     hidden = set()
     for name, cell in assignment.of_kind("test").items():
         found = blocks(cell.source)
-        worth, said = sum(b.points for b in found), cell.metadata.nbgrader["points"]
-        if worth != said:
-            problems.append(f"the blocks of {name} are worth {worth:g} points, the cell {said:g}")
-        if not blocks(_HIDDEN.sub("", cell.source)):
+        worth, points = sum(b.points for b in found), cell.metadata.nbgrader["points"]
+        if worth != points:
+            problems.append(f"the blocks of {name} are worth {worth:g} points, the cell {points:g}")
+        if not blocks(HIDDEN_TESTS.without(cell.source)):
             problems.append(f"{name} has no visible test")
-        if blocks("".join(_HIDDEN.findall(cell.source))):
-            hidden.add(assignment.answer_of(name))
-        elif "HIDDEN" in cell.source:
-            problems.append(f"the hidden tests of {name} are not one region that is not indented")
+        if hidden_blocks(cell.source):
+            hidden.add(answer_of(name))
     problems += [f"{name} has no hidden test" for name in answers if name not in hidden]
     return problems
 
@@ -156,12 +144,12 @@ def leaks(assignment: Assignment) -> list[str]:
     """Return each line of a solution or a hidden test that a released file holds."""
     secret = set()
     for cell in assignment.source.cells:
-        for part in [*_SOLUTION.findall(cell.source), *_HIDDEN.findall(cell.source)]:
+        for part in [*SOLUTION.bodies(cell.source), *HIDDEN_TESTS.bodies(cell.source)]:
             secret |= {line.strip() for line in part.splitlines()}
     public = {
         line.strip()
         for cell in assignment.source.cells
-        for line in _HIDDEN.sub("", _SOLUTION.sub("", cell.source)).splitlines()
+        for line in HIDDEN_TESTS.without(SOLUTION.without(cell.source)).splitlines()
     }
     # a closing bracket is no secret; nor is what stands in a visible cell too
     secret = {line for line in secret - public if len(re.sub(r"\W", "", line)) > 6}
@@ -273,7 +261,7 @@ def judge_mutant(
     assignment: Assignment, name: str, record: dict, which: str, says: str
 ) -> list[str]:
     """Return what is wrong with how a mutant was marked."""
-    own = [r for test, r in record["tests"].items() if assignment.answer_of(test) == which]
+    own = [r for test, r in record["tests"].items() if answer_of(test) == which]
     messages = [m for r in own for m in (r["stopped"], *(f["message"] for f in r["findings"]))]
     problems = []
     if elsewhere := _lost(record, {which, *slow(assignment)}):
@@ -289,7 +277,7 @@ def _lost(record: dict, but: set) -> str:
     """Say where points were lost, but for some answers."""
     lost = []
     for test, result in record["tests"].items():
-        if re.sub(r"-test(-\d+)?$", "", test) in but or result["score"] == result["points"]:
+        if answer_of(test) in but or result["score"] == result["points"]:
             continue
         lost += [result["stopped"]] if result["stopped"] else []
         lost += [

@@ -3,15 +3,16 @@
 import builtins
 import hashlib
 import io
-import os
 import time
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
+from functools import cache
 from pathlib import Path
 from types import CodeType
 
 import grader
 from grader import check
 from grader.assignment import Assignment, Step, SubmissionError, blocks
+from grader.markers import answer_of
 from grader.shared.wire import PipeError
 from grader.trusted.proxies import Failure, Process, readable
 from grader.trusted.sandbox import Dead, Late, NoSandbox, Sandbox
@@ -21,6 +22,7 @@ DEATHS = 3  # a submission's process is started anew that often
 OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
 
 
+@cache
 def version() -> str:
     """Return the grader's version and a hash of its code."""
     code = b"".join(p.read_bytes() for p in sorted(Path(grader.__file__).parent.rglob("*.py")))
@@ -53,7 +55,7 @@ class Marker:
         try:
             import libs  # noqa: F401 — TensorFlow, while the sandbox imports it, too
 
-            with _inside(assignment.folder), redirect_stdout(io.StringIO()):
+            with chdir(assignment.folder), redirect_stdout(io.StringIO()):
                 for name, cell in assignment.of_kind("setup").items():
                     exec(compile(cell.source, name, "exec"), self.trusted)
             self.sandbox.start()
@@ -65,13 +67,15 @@ class Marker:
             for name, cell in assignment.of_kind("test").items()
         }
 
-    def mark(self, content: bytes) -> tuple[dict, list]:
+    def mark(self, content: bytes, tests_only: bool = False) -> tuple[dict, list]:
         """Mark a submission.
 
         Parameters
         ----------
         content : bytes
             The submitted file.
+        tests_only : bool
+            Leave out given cells, which no test needs.
 
         Returns
         -------
@@ -102,6 +106,8 @@ class Marker:
             merged.notes = []
         record["notes"] += merged.notes
         record["unanswered"] = sorted(merged.unanswered)
+        if tests_only:
+            merged.steps = [step for step in merged.steps if step.kind != "given"]
         run = Run(self, merged.steps, record)
         try:
             with run:
@@ -217,7 +223,7 @@ class Run:
         with ExitStack() as stack:
             found = stack.enter_context(check.record(limit)).findings
             stack.enter_context(redirect_stdout(io.StringIO()))
-            stack.enter_context(_inside(marker.assignment.folder))
+            stack.enter_context(chdir(marker.assignment.folder))
             try:
                 exec(code, space)
             except Exception as error:  # outside of a block: the answer does not even fit
@@ -237,7 +243,7 @@ class Run:
         cell = self.marker.assignment.cells[step.name]
         expected = blocks(cell.source)
         shown = len(blocks(step.cell.source))
-        answer = self.marker.assignment.answer_of(step.name)
+        answer = answer_of(step.name)
         findings = []
         for number, block in enumerate(expected):
             if number < len(found):
@@ -274,14 +280,3 @@ def names(code: CodeType) -> set[str]:
         if isinstance(part, CodeType):
             found |= names(part)
     return found
-
-
-@contextmanager
-def _inside(folder: Path):
-    """Work in a folder, where an author's code finds ``data``."""
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
