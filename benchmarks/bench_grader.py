@@ -50,7 +50,7 @@ def _for_nbgrader(source: Path) -> None:
         if kind(cell) == "test":
             cell.source = (
                 "import grader.check\n\n"
-                "with grader.check.record(grader.check._alarm) as found:\n"
+                "with grader.check.record(grader.check.alarm) as found:\n"
                 f"{textwrap.indent(cell.source, '    ')}\n"
                 "float(sum(one.share * one.points for one in found.findings))"
             )

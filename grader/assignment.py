@@ -89,20 +89,20 @@ class AnnounceHiddenTests(NbGraderPreprocessor):
 
 def kind(cell) -> str:
     """Return which of :class:`Step`'s kinds a source's cell is."""
-    about = cell.metadata.get("nbgrader", {})
-    if about.get("grade"):
-        return "manual" if about.get("solution") else "test"
-    if about.get("solution"):
+    metadata = cell.metadata.get("nbgrader", {})
+    if metadata.get("grade"):
+        return "manual" if metadata.get("solution") else "test"
+    if metadata.get("solution"):
         return "answer"
-    if cell.cell_type == "code" and about.get("grade_id"):
+    if cell.cell_type == "code" and metadata.get("grade_id"):
         return "setup" if "setup" in cell.metadata.get("tags", []) else "given"
     return "text" if cell.cell_type != "code" else "extra"
 
 
 def grade_id(cell) -> str:
     """Return nbgrader's name of a cell, or ''."""
-    about = cell.metadata.get("nbgrader")
-    name = about.get("grade_id") if isinstance(about, dict) else None
+    metadata = cell.metadata.get("nbgrader")
+    name = metadata.get("grade_id") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
 
 
@@ -142,12 +142,12 @@ class Assignment:
         content = path.read_bytes()
         self.sha256 = hashlib.sha256(content).hexdigest()
         self.source = nbformat.reads(content.decode(), as_version=4)
-        about = self.source.metadata.get("homework", {})
-        self.title, self.minutes = about.get("title", self.name), about.get("minutes", 60)
-        self.cell_seconds = about.get("cell_seconds", 60)
-        self.total_seconds = about.get("total_seconds", 600)
-        self.memory = about.get("memory_gb", 4)
-        self.hidden = [ROOT / name for name in about.get("hide", [])]
+        metadata = self.source.metadata.get("homework", {})
+        self.title, self.minutes = metadata.get("title", self.name), metadata.get("minutes", 60)
+        self.cell_seconds = metadata.get("cell_seconds", 60)
+        self.total_seconds = metadata.get("total_seconds", 600)
+        self.memory = metadata.get("memory_gb", 4)
+        self.hidden = [ROOT / name for name in metadata.get("hide", [])]
         self.data = self.folder / "data" if (self.folder / "data").is_dir() else None
         self.cells = {grade_id(c): c for c in self.source.cells if grade_id(c)}
         self.released = self.release()
@@ -197,8 +197,8 @@ class Assignment:
                 cell.source = re.sub(r"^(.*= \.\.\..*)\n\s*\.\.\.$", r"\1", cell.source, flags=re.M)
         notebook, _ = ComputeChecksums().preprocess(notebook, {})
         # what `pack` needs to know without the source
-        about = {"name": self.name, "answers": list(self.of_kind("answer", "manual"))}
-        notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **about}
+        own = {"name": self.name, "answers": list(self.of_kind("answer", "manual"))}
+        notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **own}
         return notebook
 
     def merge(self, content: bytes) -> Merged:
@@ -273,46 +273,46 @@ def read_notebook(content: bytes) -> nbformat.NotebookNode:
     if len(content) > NOTEBOOK_BYTES:
         raise SubmissionError(f"The notebook is larger than {NOTEBOOK_BYTES >> 20} MB.")
     try:
-        said = json.loads(content.decode())
+        parsed = json.loads(content.decode())
     except (ValueError, RecursionError):
         raise SubmissionError("The file is no Jupyter notebook: it is not JSON.") from None
     # not nbformat's reader: it takes minutes over a hundred thousand cells
-    cells = said.get("cells") if isinstance(said, dict) else None
-    if not isinstance(cells, list) or said.get("nbformat") != 4:
+    cells = parsed.get("cells") if isinstance(parsed, dict) else None
+    if not isinstance(cells, list) or parsed.get("nbformat") != 4:
         raise SubmissionError("The file is no Jupyter notebook of format 4.")
     if len(cells) > CELLS:
         raise SubmissionError(f"The notebook has more than {CELLS} cells.")
-    about = _dict(_dict(said.get("metadata")).get("homework"))
-    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"homework": about}}
+    metadata = _dict(_dict(parsed.get("metadata")).get("homework"))
+    notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"homework": metadata}}
     notebook["cells"] = [cell for cell in map(_cell, cells) if cell]
     return nbformat.from_dict(notebook)  # new_notebook would mend and complain
 
 
-def _cell(said) -> nbformat.NotebookNode | None:
+def _cell(parsed) -> nbformat.NotebookNode | None:
     """Return what of a cell is used, None if it is malformed."""
-    said = _dict(said)
-    source, named = said.get("source"), said.get("id")
+    parsed = _dict(parsed)
+    source, named = parsed.get("source"), parsed.get("id")
     if isinstance(source, list) and all(isinstance(line, str) for line in source):
         source = "".join(source)
-    if not isinstance(source, str) or said.get("cell_type") not in ("code", "markdown", "raw"):
+    if not isinstance(source, str) or parsed.get("cell_type") not in ("code", "markdown", "raw"):
         return None
     cell = {
-        "cell_type": said["cell_type"],
+        "cell_type": parsed["cell_type"],
         # half a character can be said in JSON, but not written to a file
         "source": source.encode(errors="replace").decode(),
         "metadata": {},
         "id": named if isinstance(named, str) else "",
     }
-    about = _dict(_dict(said.get("metadata")).get("nbgrader"))
-    if about := {k: v for k, v in about.items() if isinstance(v, str | int | float)}:
-        cell["metadata"]["nbgrader"] = about
+    metadata = _dict(_dict(parsed.get("metadata")).get("nbgrader"))
+    if metadata := {k: v for k, v in metadata.items() if isinstance(v, str | int | float)}:
+        cell["metadata"]["nbgrader"] = metadata
     if cell["cell_type"] == "code":
         cell |= {"outputs": [], "execution_count": None}
     return nbformat.from_dict(cell)
 
 
-def _dict(said) -> dict:
-    return said if isinstance(said, dict) else {}
+def _dict(parsed) -> dict:
+    return parsed if isinstance(parsed, dict) else {}
 
 
 def clean(cell) -> nbformat.NotebookNode:

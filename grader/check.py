@@ -5,6 +5,7 @@ the homework is graded, :func:`record` collects it instead.
 """
 
 import contextlib
+import contextvars
 import html
 import linecache
 import signal
@@ -15,7 +16,8 @@ import numpy as np
 from IPython.display import display
 
 _EMPTY = "not filled in yet, or without a return."
-_record = None  # where findings go when graded; None in a student's notebook
+# where findings go when graded; None in a student's notebook
+_record: contextvars.ContextVar = contextvars.ContextVar("record", default=None)
 # sign, ink and paper of a finding, for the share of the points it earns
 _LOOKS = {1: ("✓", "#006b4b", "#e3f4ee"), 0: ("✗", "#9c3a00", "#fcece3")}
 _PART = ("◐", "#6b4b00", "#fcf5e3")
@@ -99,7 +101,8 @@ class test:
         self._awarded = (min(max(share, 0.0), 1.0) if share == share else 0.0, message)
 
     def __enter__(self) -> "test":
-        self._clock = _alarm(self.seconds) if _record is None else _record.limit(self.seconds)
+        graded = _record.get()
+        self._clock = graded.limit(self.seconds) if graded else alarm(self.seconds)
         self._clock.__enter__()
         return self
 
@@ -108,20 +111,20 @@ class test:
         if kind is not None and not issubclass(kind, Exception):
             return False  # the student pressed stop
         if error is not None:
-            share, message = 0.0, _explain(error)
+            share, message = 0.0, explain(error)
         else:
             share, message = self._awarded or (1.0, "")
         finding = Finding(self.name, self.points, share, message, error)
-        if _record is None:
-            display(finding)
+        if graded := _record.get():
+            graded.findings.append(finding)
         else:
-            _record.findings.append(finding)
+            display(finding)
         return True
 
     @staticmethod
     def later(number: int, points: float) -> None:
         """Say in the student's notebook that hidden tests are still to come."""
-        if _record is None:
+        if _record.get() is None:
             tests = "1 more test" if number == 1 else f"{number} more tests"
             worth = "1 point" if points == 1 else f"{points:g} points"
             verb = "runs" if number == 1 else "run"
@@ -144,12 +147,12 @@ class Record:
 @contextlib.contextmanager
 def record(limit=lambda seconds: contextlib.nullcontext()):
     """Collect findings in a :class:`Record` rather than show them."""
-    global _record
-    before, _record = _record, Record(limit)
+    findings = Record(limit)
+    token = _record.set(findings)
     try:
-        yield _record
+        yield findings
     finally:
-        _record = before
+        _record.reset(token)
 
 
 def filled(*answers) -> bool:
@@ -277,7 +280,7 @@ def _short(value) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def _explain(error: Exception) -> str:
+def explain(error: Exception) -> str:
     """Say in one sentence what an exception in a test means for the student."""
     if isinstance(error, AssertionError | StudentError):
         return str(error) or "this does not hold."
@@ -297,7 +300,7 @@ def _explain(error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _alarm(seconds: float):
+def alarm(seconds: float):
     """Interrupt a student's endless loop, where the system can."""
     here = threading.current_thread() is threading.main_thread()
     if not here or not hasattr(signal, "setitimer"):

@@ -95,8 +95,8 @@ class Course:
         """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
         path = self.root / "submitted" / student / name / "collected.json"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            about = json.loads(path.read_text())
-            return str(about["name"]), str(about["lms"])
+            origin = json.loads(path.read_text())
+            return str(origin["name"]), str(origin["lms"])
         return "", student
 
     def record_path(self, name: str, student: str) -> Path:

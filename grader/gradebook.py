@@ -153,9 +153,9 @@ class Book:
             whole = {c.name for c in there.source_cells} == set(assignment.cells)
             if whole and {c.name: c.max_score for c in there.grade_cells} == points:
                 return
-        about = {"notebook": name, "assignment": name, "db_url": self.course.database}
+        resources = {"notebook": name, "assignment": name, "db_url": self.course.database}
         try:
-            SaveCells().preprocess(nbformat.from_dict(assignment.released), {"nbgrader": about})
+            SaveCells().preprocess(nbformat.from_dict(assignment.released), {"nbgrader": resources})
         except RuntimeError:
             text = f"cells of {name} came or went since it was first graded: give it another name"
             raise CourseError(f"{text}, or start another grade book.") from None
@@ -209,8 +209,8 @@ class Book:
             self._penalise(name, student)
 
     def _penalise(self, name: str, student: str) -> None:
-        about = {"notebook": name, "assignment": name, "student": student}
-        about["db_url"] = self.course.database
+        resources = {"notebook": name, "assignment": name, "student": student}
+        resources["db_url"] = self.course.database
         empty = nbformat.v4.new_notebook()
-        AssignLatePenalties(config=self.course.config).preprocess(empty, {"nbgrader": about})
+        AssignLatePenalties(config=self.course.config).preprocess(empty, {"nbgrader": resources})
         self.gradebook.db.expire_all()

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from grader.shared.wire import Channel, PipeError, TooLate, pack, unpack
+from grader.shared.wire import Channel, WireError, WireTimeout, pack, unpack
 
 DTYPES = [np.dtype(c) for c in "?bBhHiIqQefd"]
 arrays = st.sampled_from(DTYPES).flatmap(
@@ -111,7 +111,7 @@ claims = st.fixed_dictionaries(
 @example(struct.pack(">II", 4, 0) + b"\xff\xfe\x00\x00")
 @example(struct.pack(">II", 100_000, 0) + b"[" * 100_000)
 def test_malformed_bytes_are_an_error_and_never_hang(content):
-    with pytest.raises(PipeError):
+    with pytest.raises(WireError):
         receive(content, 0.02)
 
 
@@ -124,7 +124,7 @@ def test_malformed_values_are_an_error_or_plain(said, blobs):
     said = json.loads(json.dumps(said))
     try:
         value = unpack(said, blobs)
-    except PipeError:
+    except WireError:
         return
     if isinstance(value, np.ndarray):
         assert value.dtype.kind in "biuf"
@@ -138,19 +138,19 @@ def test_deep_and_wide_values_are_an_error():
     for _ in range(100):
         deep = {"list": [deep]}
     for said in (deep, {"list": [0] * 200_000}):
-        with pytest.raises(PipeError, match="nested too deeply or with too many parts"):
+        with pytest.raises(WireError, match="nested too deeply or with too many parts"):
             unpack(said, [])
 
 
 def test_a_side_that_does_not_read_or_is_gone():
     ours, theirs = socket.socketpair()
     channel = Channel(ours)
-    with pytest.raises(TooLate, match="does not read"):
+    with pytest.raises(WireTimeout, match="does not read"):
         channel.send("x", [np.zeros(1 << 20)], 0.1)
     theirs.close()
-    with pytest.raises(PipeError, match="is gone"):
+    with pytest.raises(WireError, match="is gone"):
         channel.send("x")
-    with pytest.raises(PipeError, match="is gone"):
+    with pytest.raises(WireError, match="is gone"):
         channel.receive(1)
     channel.close()
 

@@ -1,5 +1,7 @@
 """Every assignment is proved, and the proof itself finds what is wrong with one."""
 
+import base64
+
 import pytest
 from grader_mini import CELLS, linux, submission, write_course
 
@@ -102,19 +104,46 @@ def test_the_rules_of_a_source(tmp_path):
     }
 
 
-def test_hidden_data_is_not_in_the_sandbox(tmp_path):
-    hidden = "t10k-labels-idx1-ubyte.gz"
-    root = write_course(tmp_path, hide=[f"MNIST_data/{hidden}"])
-    look = f"import os\nprint(sorted(os.listdir({str(ROOT / 'MNIST_data')!r})))"
+HIDDEN = "t10k-labels-idx1-ubyte.gz"
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory):
+    """Return a function that runs a cell in a sandbox and returns its outputs."""
+    root = write_course(tmp_path_factory.mktemp("course"), hide=[f"MNIST_data/{HIDDEN}"])
     assignment = Assignment(root / "source" / "hw0")
     marker = Marker(assignment, [root])
-    try:
-        _, cells = marker.mark(submission(assignment, extra=look))
-    finally:
-        marker.close()
-    (seen,) = [c.outputs[0].text for c in cells if c.source == look]
-    assert "t10k-images-idx3-ubyte.gz" in seen
-    assert hidden not in seen
+
+    def run(source: str) -> list:
+        _, cells = marker.mark(submission(assignment, extra=source))
+        (found,) = [cell.outputs for cell in cells if cell.source == source]
+        return found
+
+    yield run
+    marker.close()
+
+
+def test_hidden_data_is_not_in_the_sandbox(outputs):
+    (seen,) = outputs(f"import os\nprint(sorted(os.listdir({str(ROOT / 'MNIST_data')!r})))")
+    assert "t10k-images-idx3-ubyte.gz" in seen.text
+    assert HIDDEN not in seen.text
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        ("show(plt.figure(), alt='Nothing is drawn.')", "Figure: Nothing is drawn."),
+        ("plt.plot([1, 2]);", "<Figure size"),
+        ("from PIL import Image\n\nImage.new('L', (3, 3))", "<PIL.Image.Image"),
+    ],
+)
+def test_figures_are_kept_as_pictures_with_their_words(outputs, source, text):
+    imports = "import matplotlib.pyplot as plt\nfrom libs.notebook import show\n"
+    (shown,) = outputs(imports + source)
+    assert set(shown.data) == {"text/plain", "image/png"}
+    assert base64.b64decode(shown.data["image/png"]).startswith(b"\x89PNG")
+    assert shown.data["text/plain"].startswith(text)
+    assert shown.metadata["image/png"]["alt"] == shown.data["text/plain"]
 
 
 def test_a_setup_may_start_tensorflow(tmp_path):

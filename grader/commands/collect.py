@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from grader.assignment import NOTEBOOK_BYTES
 from grader.course import Course, CourseError, Submission, digest, write
-from grader.trusted.proxies import readable
+from grader.trusted.sanitise import readable
 
 # how Moodle and Canvas name what they export
 _MOODLE = re.compile(r"(?P<name>[^/]+)_(?P<id>\d+)_assignsubmission_file_?")
@@ -83,8 +83,8 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
         if state != "unchanged":
             write(path, content)
             last = files[-1]
-            about = {"name": last.name, "lms": last.student, "file": last.file}
-            write(path.parent / "collected.json", json.dumps(about, ensure_ascii=False))
+            origin = {"name": last.name, "lms": last.student, "file": last.file}
+            write(path.parent / "collected.json", json.dumps(origin, ensure_ascii=False))
         lines.append(f"{student}: {state}{f', {problem}' if problem else ''}")
     return lines
 

@@ -59,9 +59,9 @@ def feedback(course: Course, name: str, students=()) -> list[Path]:
         path = course.root / "autograded" / student / name / f"{name}.ipynb"
         notebook = nbformat.read(path, as_version=4)
         notebook.cells.insert(0, nbformat.v4.new_markdown_cell(_summary(record)))
-        about = {"notebook": name, "assignment": name, "student": student}
-        about["db_url"] = course.database
-        page, _ = exporter.from_notebook_node(notebook, {"nbgrader": about})
+        resources = {"notebook": name, "assignment": name, "student": student}
+        resources["db_url"] = course.database
+        page, _ = exporter.from_notebook_node(notebook, {"nbgrader": resources})
         # nbgrader's list calls each of them a test cell
         page = _TEST_LINK.sub(lambda link: f"{link[1]}{answer_of(link[2])}<", page)
         pages.append(course.root / "feedback" / student / name / f"{name}.html")

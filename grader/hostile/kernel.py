@@ -1,13 +1,14 @@
-"""Runs a student's cells and calls the student's functions, in the sandbox.
+"""The kernel: runs a student's cells and calls the student's functions, in the sandbox.
 
 Everything here shares a process with hostile code: it may be altered at any time, so the grader
 believes nothing it says about marks; it only asks what functions return.
 """
 
+import base64
 import builtins
 import contextlib
+import operator
 import os
-import re
 import signal
 import socket
 import sys
@@ -18,10 +19,9 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
-from grader.shared.wire import Channel, PipeError, pack, unpack
+from grader.shared.wire import Channel, WireError, pack, unpack
 
 TEXT_LIMIT, PICTURES_LIMIT = 20_000, 8 << 20
-_PICTURE = re.compile(r'<img src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 _CUT = "\n… the rest of the output is left out"
 
 
@@ -49,18 +49,14 @@ class Outputs:
         if isinstance(text := data.get("text/plain"), str) and self.text <= TEXT_LIMIT:
             self.text += len(text)
             kept["text/plain"] = text[:TEXT_LIMIT]
-        picture = data.get("image/png") or _embedded(data.get("text/html"))
+        picture = data.get("image/png")
+        if isinstance(picture, bytes):  # as an object's own method gives it
+            picture = base64.b64encode(picture).decode()
         if isinstance(picture, str) and self.pictures + len(picture) <= PICTURES_LIMIT:
             self.pictures += len(picture)
             kept["image/png"] = picture
         if kept:
             self.items.append({"output_type": kind, "data": kept})
-
-
-def _embedded(page) -> str:
-    """Return the PNG, in base64, that ``libs.notebook.show`` wraps in HTML, or nothing."""
-    found = _PICTURE.match(page) if isinstance(page, str) else None
-    return found[1] if found else ""
 
 
 class Stream:
@@ -117,6 +113,9 @@ class Shell(InteractiveShell):
         self.label = ""
         self.compile.get_code_name = lambda raw, transformed, number: self.label
         self.system = self.system_piped
+        # the course's figures are pages, which are not kept; their PNG is
+        pictures = self.display_formatter.formatters["image/png"]
+        pictures.for_type_by_name("libs.notebook", "Picture", operator.attrgetter("png"))
 
     def enable_gui(self, gui=None) -> None:
         """Windows: there are none."""
@@ -151,18 +150,24 @@ def explain(error: BaseException) -> dict:
     return found
 
 
-class Server:
-    """Answers the grader's requests."""
+class Kernel:
+    """Answers the grader's requests.
 
-    def __init__(self, channel: Channel, ready: dict | None) -> None:
-        self.channel, self.kept, self.ready = channel, [], ready
+    Parameters
+    ----------
+    ready : dict or None
+        What the setup cells defined, if they have run before the fork.
+    """
+
+    def __init__(self, ready: dict | None) -> None:
+        self.kept, self.ready = [], ready
         self.shell = Shell.instance(display_pub_class=Display, displayhook_class=Result)
         self.shell.user_ns["__name__"] = "__main__"
         sys.stdout, sys.stderr = Stream("stdout", self.shell), Stream("stderr", self.shell)
         self.shell.run_line_magic("matplotlib", "inline")
 
     def answer(self, request: dict, blobs: list) -> tuple:
-        """Return what to say and the arrays that go with it."""
+        """Return the reply to a request, and the arrays that go with it."""
         arrays = []
         if request["do"] == "run" and request.get("setup") and self.ready is not None:
             self.shell.user_ns.update(self.ready)  # all setup cells at once, run before the fork
@@ -180,19 +185,19 @@ class Server:
         if request["method"]:
             function = getattr(function, request["method"])
 
-        def special(said):
-            return self.arriving(said, blobs, variables)
+        def special(packed):
+            return self.unpack_special(packed, blobs, variables)
 
         args = unpack(request["args"], blobs, special)
         kwargs = unpack(request["kwargs"], blobs, special)
         result = function(*args, **kwargs)
-        said = {"result": self.try_pack(result, arrays)}
-        said["variables"] = [pack(v.numpy(), arrays) for v in variables]
-        return said, arrays
+        reply = {"result": self.try_pack(result, arrays)}
+        reply["variables"] = [pack(v.numpy(), arrays) for v in variables]
+        return reply, arrays
 
-    def arriving(self, said: dict, blobs: list, variables: list):
+    def unpack_special(self, packed: dict, blobs: list, variables: list):
         """Make TensorFlow's own kinds from what the grader sent."""
-        match said:
+        match packed:
             case {"tensor": part}:
                 import tensorflow as tf
 
@@ -210,12 +215,12 @@ class Server:
         """Pack a value; what does not travel is only named."""
         before = len(arrays)
         try:
-            return pack(value, arrays, self.leaving)
+            return pack(value, arrays, self.pack_special)
         except (TypeError, RecursionError):
             del arrays[before:]
             return {"other": type(value).__name__}
 
-    def leaving(self, value):
+    def pack_special(self, value):
         """Turn functions and models into handles, tensors into arrays."""
         if hasattr(value, "count_params") and hasattr(value, "predict"):
             return self.handle(value, "model", value)
@@ -232,12 +237,12 @@ class Server:
     def handle(self, value, kind: str, model) -> dict:
         """Keep an object, and give the grader its number."""
         self.kept.append(value)
-        said = {"handle": len(self.kept) - 1, "kind": kind}
+        packed = {"handle": len(self.kept) - 1, "kind": kind}
         if model is not None:
             for name in ("input_shape", "output_shape"):
                 shape = getattr(model, name, None)
-                said[name] = list(shape) if isinstance(shape, tuple) else None
-        return said
+                packed[name] = list(shape) if isinstance(shape, tuple) else None
+        return packed
 
 
 def serve(connection: socket.socket, ready: dict | None = None) -> None:
@@ -254,7 +259,7 @@ def serve(connection: socket.socket, ready: dict | None = None) -> None:
         os.dup2(nothing, descriptor)
     builtins.exit = builtins.quit = None
     channel = Channel(connection)
-    server = Server(channel, ready)
+    kernel = Kernel(ready)
     busy = False
 
     def interrupt(*_):
@@ -266,17 +271,17 @@ def serve(connection: socket.socket, ready: dict | None = None) -> None:
     while True:
         try:
             request, blobs = channel.receive()
-        except PipeError:
+        except WireError:
             return
         try:
             try:
                 busy = True
-                said, arrays = server.answer(request, blobs)
+                reply, arrays = kernel.answer(request, blobs)
             finally:
                 busy = False  # before anything else: an interrupt now would end the process
         except BaseException as error:  # the student's: SystemExit and KeyboardInterrupt too
-            said, arrays = {"error": explain(error)}, []
+            reply, arrays = {"error": explain(error)}, []
         try:
-            channel.send(said, arrays)
+            channel.send(reply, arrays)
         except ValueError as error:  # too large; nothing is sent yet
             channel.send({"error": explain(error)})

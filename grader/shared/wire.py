@@ -17,11 +17,11 @@ JSON_LIMIT, ARRAYS_LIMIT, ITEMS_LIMIT, DEPTH_LIMIT = 16 << 20, 256 << 20, 100_00
 _DTYPES = {np.dtype(c).str for c in "?bBhHiIlLqQefdFD"}
 
 
-class PipeError(Exception):
+class WireError(Exception):
     """The other side is gone, or sent what it must not; the message says what."""
 
 
-class TooLate(PipeError):
+class WireTimeout(WireError):
     """No complete message within the time."""
 
 
@@ -50,7 +50,7 @@ class Channel:
 
         Raises
         ------
-        PipeError
+        WireError
             The other side is gone or does not read.
         ValueError
             The message is larger than the other side takes.
@@ -64,9 +64,9 @@ class Channel:
         try:
             self.connection.sendall(b"".join([head, text, *blobs]))
         except TimeoutError:
-            raise TooLate("does not read what it is sent") from None
+            raise WireTimeout("does not read what it is sent") from None
         except OSError:
-            raise PipeError("is gone") from None
+            raise WireError("is gone") from None
 
     def receive(self, seconds: float | None = None):
         """Wait for a message.
@@ -78,46 +78,46 @@ class Channel:
 
         Returns
         -------
-        message : what the JSON said
+        message : dict, list, str, number, bool or None
         blobs : list of bytes
             Of the arrays.
 
         Raises
         ------
-        TooLate
+        WireTimeout
             Not within the time.
-        PipeError
+        WireError
             The other side is gone, or its message is malformed or too large.
         """
         deadline = None if seconds is None else time.monotonic() + seconds
         length, count = struct.unpack(">II", self._read(8, deadline))
         if length > JSON_LIMIT or count > 10_000:
-            raise PipeError(f"sent more than {JSON_LIMIT >> 20} MB of text, or too many arrays")
+            raise WireError(f"sent more than {JSON_LIMIT >> 20} MB of text, or too many arrays")
         sizes = struct.unpack(f">{count}Q", self._read(8 * count, deadline))
         if sum(sizes) > ARRAYS_LIMIT:
-            raise PipeError(f"sent arrays of more than {ARRAYS_LIMIT >> 20} MB")
+            raise WireError(f"sent arrays of more than {ARRAYS_LIMIT >> 20} MB")
         text = self._read(length, deadline)
         blobs = [self._read(size, deadline) for size in sizes]
         try:
             return json.loads(text), blobs
         except (ValueError, RecursionError):
-            raise PipeError("sent what is not JSON") from None
+            raise WireError("sent what is not JSON") from None
 
     def _read(self, size: int, deadline: float | None) -> bytes:
         parts, missing = [], size
         while missing:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
-                raise TooLate("gave no answer in time")
+                raise WireTimeout("gave no answer in time")
             self.connection.settimeout(left)
             try:
                 part = self.connection.recv(min(missing, 1 << 20))
             except TimeoutError:
-                raise TooLate("gave no answer in time") from None
+                raise WireTimeout("gave no answer in time") from None
             except OSError:
                 part = b""
             if not part:
-                raise PipeError("is gone")
+                raise WireError("is gone")
             parts.append(part)
             missing -= len(part)
         return b"".join(parts)
@@ -168,34 +168,34 @@ def pack(value, arrays: list, special=lambda value: None):
     raise TypeError(f"{type(value).__name__} does not travel")
 
 
-def unpack(said, blobs: list, special=lambda said: None, depth: int = 0, count=None):
+def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, count=None):
     """Turn what :func:`pack` made into plain values, trusting nothing.
 
     Parameters
     ----------
-    said : what JSON said
+    packed : anything JSON can say
     blobs : list of bytes
     special : callable
         Is asked about each other kind; returns the value, or None.
 
     Raises
     ------
-    PipeError
+    WireError
         It is not what pack makes.
     """
     count = count if count is not None else [0]
     count[0] += 1
     if depth > DEPTH_LIMIT or count[0] > ITEMS_LIMIT:
-        raise PipeError("sent something nested too deeply or with too many parts")
-    if said is None or isinstance(said, bool | int | float | str):
-        return said
-    if not isinstance(said, dict):
-        raise PipeError("sent a malformed value")
+        raise WireError("sent something nested too deeply or with too many parts")
+    if packed is None or isinstance(packed, bool | int | float | str):
+        return packed
+    if not isinstance(packed, dict):
+        raise WireError("sent a malformed value")
 
     def inner(part):
         return unpack(part, blobs, special, depth + 1, count)
 
-    match said:
+    match packed:
         case {"kind": "dots"}:
             return ...
         case {"float": "nan" | "inf" | "-inf" as text}:
@@ -210,21 +210,21 @@ def unpack(said, blobs: list, special=lambda said: None, depth: int = 0, count=N
             return {key: inner(part) for key, part in parts}
         case {"array": int(index), "dtype": str(dtype), "shape": list(shape)}:
             return _array(index, dtype, shape, blobs)
-    found = special(said)
+    found = special(packed)
     if found is None:
-        raise PipeError("sent a malformed value")
+        raise WireError("sent a malformed value")
     return found
 
 
 def _array(index: int, dtype: str, shape: list, blobs: list) -> np.ndarray:
     if dtype not in _DTYPES or not 0 <= index < len(blobs) or len(shape) > 32:
-        raise PipeError("sent a malformed array")
+        raise WireError("sent a malformed array")
     if not all(type(n) is int and n >= 0 for n in shape):
-        raise PipeError("sent an array of a malformed shape")
+        raise WireError("sent an array of a malformed shape")
     # an empty array may not be long in another direction: a sum along it would be
     if math.prod(max(n, 1) for n in shape) * np.dtype(dtype).itemsize > ARRAYS_LIMIT:
-        raise PipeError("sent an array of a malformed shape")
+        raise WireError("sent an array of a malformed shape")
     if math.prod(shape) * np.dtype(dtype).itemsize != len(blobs[index]):
-        raise PipeError("sent an array whose shape and size differ")
+        raise WireError("sent an array whose shape and size differ")
     # a copy: what the student's side sent is read-only, an author's test may write
     return np.frombuffer(blobs[index], dtype).reshape(shape).copy()

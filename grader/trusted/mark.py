@@ -13,10 +13,16 @@ import grader
 from grader import check
 from grader.assignment import Assignment, Step, SubmissionError, blocks
 from grader.markers import answer_of
-from grader.shared.wire import PipeError
-from grader.trusted.proxies import Failure, Process, readable
-from grader.trusted.sandbox import Dead, Late, NoSandbox, Sandbox
-from grader.trusted.sanitise import error_output, findings_output, safe_outputs, size
+from grader.shared.wire import WireError
+from grader.trusted.proxies import Failure, Process
+from grader.trusted.sandbox import NoSandbox, ProcessDied, Sandbox, TimedOut
+from grader.trusted.sanitise import (
+    error_output,
+    findings_output,
+    readable,
+    safe_outputs,
+    size,
+)
 
 DEATHS = 3  # a submission's process is started anew that often
 OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
@@ -184,20 +190,20 @@ class Run:
         request = {"do": "run", "source": step.cell.source, "label": f"cell:{index}"}
         request["setup"] = step.kind == "setup"
         try:
-            said, _ = self.process.ask(request, (), self.marker.assignment.cell_seconds)
-        except Dead as error:
+            reply, _ = self.process.ask(request, (), self.marker.assignment.cell_seconds)
+        except ProcessDied as error:
             self.skip.add(index)  # once is enough
             why = f"Your process {error} in this cell."
-        except PipeError as error:
+        except WireError as error:
             why = f"Your process {error}."
-        except Late as error:
+        except TimedOut as error:
             why = f"{error}"
         else:
-            outputs = safe_outputs(said.get("outputs"), self.room)
+            outputs = safe_outputs(reply.get("outputs"), self.room)
             self.room -= size(outputs)
-            if said.get("error") is None:
+            if reply.get("error") is None:
                 return outputs
-            why, _ = self.process.describe(said["error"])
+            why, _ = self.process.describe(reply["error"])
             self.failed[step.name] = why
             return [*outputs, error_output(why)]
         self.failed[step.name] = why
@@ -252,7 +258,7 @@ class Run:
             else:
                 share, message, error = 0.0, "not reached.", problem
                 if problem is not None:
-                    message = check._explain(problem)
+                    message = check.explain(problem)
             if number >= shown and isinstance(error, Failure):
                 message = error.quiet
             findings.append(

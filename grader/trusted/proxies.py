@@ -1,4 +1,4 @@
-"""Stand-ins, in the trusted process, for what lives in a student's process."""
+"""Proxies, in the trusted process, for what lives in a student's process."""
 
 import contextlib
 import re
@@ -6,17 +6,11 @@ import re
 import numpy as np
 
 from grader.check import StudentError
-from grader.shared.wire import PipeError, pack, unpack
-from grader.trusted.sandbox import Dead, Late, Session
+from grader.shared.wire import WireError, pack, unpack
+from grader.trusted.sandbox import ProcessDied, Session, TimedOut
+from grader.trusted.sanitise import readable
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,59}")
-
-
-def readable(text: str, length: int = 300) -> str:
-    """Return a text from a student as one line without control characters."""
-    text = " ".join(text[: length * 4].split())
-    text = "".join(c for c in text if c.isprintable())
-    return text if len(text) <= length else text[: length - 1] + "…"
 
 
 class Failure(StudentError):
@@ -59,52 +53,52 @@ class Process:
             self.seconds = before
 
     def ask(self, message: dict, arrays=(), seconds: float | None = None):
-        """Send a request; raise Dead, Late or PipeError."""
+        """Send a request; raise ProcessDied, TimedOut or WireError."""
         if self.dead:
-            raise Dead(self.dead)
+            raise ProcessDied(self.dead)
         seconds = min(self.seconds if seconds is None else seconds, self.left())
         if seconds <= 0:
-            raise Late("not run: your notebook has used up all its time")
+            raise TimedOut("not run: your notebook has used up all its time")
         try:
-            said, blobs = self.session.request(message, arrays, seconds)
-        except Dead as error:
+            reply, blobs = self.session.request(message, arrays, seconds)
+        except ProcessDied as error:
             self.dead = str(error)
             raise
-        if not isinstance(said, dict):
-            raise PipeError("sent a malformed answer")
-        return said, blobs
+        if not isinstance(reply, dict):
+            raise WireError("sent a malformed answer")
+        return reply, blobs
 
     def names(self, names: list[str]) -> dict:
-        """Return what the student's names stand for: plain values, and stand-ins."""
+        """Return what the student's names stand for: plain values, and proxies."""
         try:
-            said, blobs = self.ask({"do": "names", "names": names})
-        except (Dead, Late, PipeError):
+            reply, blobs = self.ask({"do": "names", "names": names})
+        except (ProcessDied, TimedOut, WireError):
             return {}
         found = {}
         for name in names:
-            if name in said:
-                with contextlib.suppress(PipeError):
-                    found[name] = unpack(said[name], blobs, lambda s, n=name: self.stand_in(s, n))
+            if name in reply:
+                with contextlib.suppress(WireError):
+                    found[name] = unpack(reply[name], blobs, lambda p, n=name: self.proxy(p, n))
         return found
 
-    def stand_in(self, said: dict, name: str):
-        """Make a stand-in from what the student's process said about an object."""
-        match said:
+    def proxy(self, packed: dict, name: str):
+        """Return a proxy for an object that does not travel, None if the message is malformed."""
+        match packed:
             case {"handle": int(number), "kind": "function"}:
-                return Function(self, number, name)
+                return FunctionProxy(self, number, name)
             case {"handle": int(number), "kind": "model"}:
-                shapes = [said.get(s) for s in ("input_shape", "output_shape")]
-                return Model(self, number, name, *map(_shape, shapes))
+                shapes = [packed.get(s) for s in ("input_shape", "output_shape")]
+                return ModelProxy(self, number, name, *map(_shape, shapes))
             case {"other": str(text)}:
-                return Other(readable(text, 60))
+                return OpaqueProxy(readable(text, 60))
         return None
 
     def call(self, number: int, method: str, name: str, args, kwargs):
-        """Call a student's function; return plain values and stand-ins."""
+        """Call a student's function; return plain values and proxies."""
         arrays, variables = [], []
 
         def special(value):
-            return _leaving(value, arrays, variables)
+            return _pack_special(value, arrays, variables)
 
         message = {
             "do": "call",
@@ -114,37 +108,34 @@ class Process:
             "kwargs": pack(kwargs, arrays, special),
         }
         try:
-            said, blobs = self.ask(message, arrays)
-            if said.get("error") is not None:
-                raise self._failure(name, said["error"])
-            if "result" not in said:
-                raise PipeError("sent a malformed answer")
-            for variable, new in zip(variables, said.get("variables") or [], strict=True):
+            reply, blobs = self.ask(message, arrays)
+            if reply.get("error") is not None:
+                full, quiet = self.describe(reply["error"])
+                raise Failure(f"{name} raises {full}", f"{name} raises {quiet}")
+            if "result" not in reply:
+                raise WireError("sent a malformed answer")
+            for variable, new in zip(variables, reply.get("variables") or [], strict=True):
                 variable.assign(unpack(new, blobs))
-            return unpack(said["result"], blobs, lambda s: self.stand_in(s, f"what {name} returns"))
-        except Late as error:
+            return unpack(reply["result"], blobs, lambda p: self.proxy(p, f"what {name} returns"))
+        except TimedOut as error:
             raise Failure(f"{name}: {error}", f"{name}: {error}") from None
-        except Dead as error:
+        except ProcessDied as error:
             why = f"your process {error} in {name}."
             raise Failure(why, why) from None
-        except (PipeError, ValueError, TypeError) as error:
-            what = error if isinstance(error, PipeError) else "sent a malformed answer"
+        except (WireError, ValueError, TypeError) as error:
+            what = error if isinstance(error, WireError) else "sent a malformed answer"
             why = f"{name}: your process {what}."
             raise Failure(why, why) from None
 
-    def _failure(self, name: str, said) -> Failure:
-        full, quiet = self.describe(said)
-        return Failure(f"{name} raises {full}", f"{name} raises {quiet}")
-
-    def describe(self, said) -> tuple[str, str]:
+    def describe(self, error) -> tuple[str, str]:
         """Say where and why the student's code failed; with and without its own words."""
-        said = said if isinstance(said, dict) else {}
+        error = error if isinstance(error, dict) else {}
 
         def text(key: str) -> str:
-            return said[key] if isinstance(said.get(key), str) else ""
+            return error[key] if isinstance(error.get(key), str) else ""
 
         name = text("type") if _WORD.fullmatch(text("type")) else "an exception"
-        line, lines = said.get("line"), self.sources.get(text("cell"), "").split("\n")
+        line, lines = error.get("line"), self.sources.get(text("cell"), "").split("\n")
         where = ""
         if type(line) is int and 1 <= line <= len(lines):
             where = f" in line {line} of your cell, `{readable(lines[line - 1], 100)}`"
@@ -152,7 +143,7 @@ class Process:
         return f"{name}{where}{': ' if message else ''}{message}", f"{name}{where}"
 
 
-class Function:
+class FunctionProxy:
     """Stands in for a student's function."""
 
     def __init__(self, process: Process, number: int, name: str) -> None:
@@ -166,7 +157,7 @@ class Function:
         return f"<the function {self.__name__}>"
 
 
-class Model(Function):
+class ModelProxy(FunctionProxy):
     """Stands in for a student's Keras model.
 
     Attributes
@@ -197,7 +188,7 @@ class Model(Function):
         return _demand(got, int, f"{self.__name__}.count_params", "a whole number")
 
 
-class Other:
+class OpaqueProxy:
     """Stands in for an object that does not travel."""
 
     def __init__(self, kind: str) -> None:
@@ -213,15 +204,15 @@ def _demand(got, kind: type, what: str, words: str):
     return got
 
 
-def _shape(said) -> tuple | None:
-    if not isinstance(said, list) or not all(n is None or type(n) is int for n in said):
+def _shape(packed) -> tuple | None:
+    if not isinstance(packed, list) or not all(n is None or type(n) is int for n in packed):
         return None
-    return tuple(said)
+    return tuple(packed)
 
 
-def _leaving(value, arrays: list, variables: list):
-    """Turn TensorFlow's kinds and stand-ins into what the student's process makes them from."""
-    if isinstance(value, Function):
+def _pack_special(value, arrays: list, variables: list):
+    """Turn TensorFlow's kinds and proxies into what the student's process makes them from."""
+    if isinstance(value, FunctionProxy):
         return {"handle": value._number}
     if hasattr(value, "assign") and hasattr(value, "numpy"):
         variables.append(value)

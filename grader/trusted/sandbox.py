@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from grader import ROOT
-from grader.shared.wire import Channel, PipeError, TooLate
+from grader.shared.wire import Channel, WireError, WireTimeout
 
 NOBODY = 65534
 GIGABYTE = 1 << 30
@@ -28,11 +28,11 @@ class NoSandbox(Exception):
     """The machine can't make a sandbox; the message says what to do."""
 
 
-class Dead(Exception):
+class ProcessDied(Exception):
     """The student's process is gone; the message says why, for the student."""
 
 
-class Late(Exception):
+class TimedOut(Exception):
     """The student's code took too long and was interrupted; its process lives."""
 
 
@@ -238,13 +238,13 @@ class Sandbox:
             ready = b""
         if ready != b"ready":
             self.process.kill()
-            said = self.process.stderr.read().decode(errors="replace").strip()
-            raise NoSandbox(f"The sandbox does not start: {said[-500:]}")
+            complaint = self.process.stderr.read().decode(errors="replace").strip()
+            raise NoSandbox(f"The sandbox does not start: {complaint[-500:]}")
 
     def session(self) -> "Session":
         """Return a new student's process."""
         for _ in range(2):
-            said = b""
+            reply = b""
             self.start()
             ours, theirs = socket.socketpair()
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -252,17 +252,17 @@ class Sandbox:
                 socket.send_fds(self.control, [b"fork"], [theirs.fileno()])
                 theirs.close()
                 ours.settimeout(60)
-                said, extra, _, _ = ours.recvmsg(500, socket.CMSG_SPACE(_CREDENTIALS.size))
-                if said == b"!":
+                reply, extra, _, _ = ours.recvmsg(500, socket.CMSG_SPACE(_CREDENTIALS.size))
+                if reply == b"!":
                     pid, _, _ = _CREDENTIALS.unpack(extra[0][2])
                     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
-                    said = ours.recv(1)
-                    if said == b"+":
+                    reply = ours.recv(1)
+                    if reply == b"+":
                         return Session(ours, pid, self.memory)
-                    said += ours.recv(400)
+                    reply += ours.recv(400)
             ours.close()
             self.stop()
-        raise NoSandbox(f"The sandbox makes no process: {said.decode(errors='replace')}")
+        raise NoSandbox(f"The sandbox makes no process: {reply.decode(errors='replace')}")
 
     def stop(self) -> None:
         """End the sandbox and all that runs in it."""
@@ -302,36 +302,36 @@ class Session:
         self._guard.start()
 
     def request(self, message: dict, arrays=(), seconds: float = 60):
-        """Ask for something; return what is said and the arrays' bytes.
+        """Send a message; return the reply and its arrays' bytes.
 
         Raises
         ------
-        Late
+        TimedOut
             It took longer than that, and was interrupted.
-        Dead
+        ProcessDied
             The process is gone, or had to be ended.
         """
         until = time.monotonic() + seconds
         try:
             self.channel.send(message, arrays, seconds)
             return self.channel.receive(until - time.monotonic())
-        except TooLate:
+        except WireTimeout:
             pass
-        except PipeError as error:
+        except WireError as error:
             raise self._dead(error) from None
         self._signal(signal.SIGINT)
         try:
             self.channel.receive(3)
-        except TooLate:
+        except WireTimeout:
             self.cause = f"did not stop after {seconds:g} s, not even when interrupted"
             raise self._dead(None) from None
-        except PipeError as error:
+        except WireError as error:
             raise self._dead(error) from None
-        raise Late(f"still not done after {seconds:g} s: does a loop never end?")
+        raise TimedOut(f"still not done after {seconds:g} s: does a loop never end?")
 
-    def _dead(self, error) -> Dead:
+    def _dead(self, error) -> ProcessDied:
         self.end()
-        return Dead(self.cause or ("ended" if "is gone" in str(error) else str(error)))
+        return ProcessDied(self.cause or ("ended" if "is gone" in str(error) else str(error)))
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):

@@ -1,4 +1,7 @@
-"""What of a graded notebook is shown: students' outputs made harmless, findings of tests."""
+"""Sanitises what a student's process sent: text, outputs and markdown that harm nobody.
+
+Findings of tests are made into outputs here too, for they may quote a student.
+"""
 
 import base64
 import binascii
@@ -15,30 +18,37 @@ TEXT, OUTPUTS, PIXELS = 25_000, 60, 50_000_000
 _NOT_TEXT = re.compile(r"\x1b(?!\[[\d;]*m)|[^\n\t\r\x1b -~\xa0-\ud7ff\ue000-\U0010ffff]")
 
 
-def safe_outputs(said, room: int = 30 << 20) -> list:
-    """Make notebook outputs from what a student's process says it showed: text and PNGs only.
+def readable(text: str, length: int = 300) -> str:
+    """Return a text from a student as one line without control characters."""
+    text = " ".join(text[: length * 4].split())
+    text = "".join(c for c in text if c.isprintable())
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def safe_outputs(sent, room: int = 30 << 20) -> list:
+    """Make notebook outputs from what a student's process sent: text and PNGs only.
 
     An HTML or JavaScript output would run in the instructor's browser, inside formgrader.
 
     Parameters
     ----------
-    said : anything
+    sent : anything
     room : int
         Characters that all of them together may have; what follows is left out.
     """
     outputs = []
-    for item in said[:OUTPUTS] if isinstance(said, list) else []:
+    for item in sent[:OUTPUTS] if isinstance(sent, list) else []:
         match item:
             case {"output_type": "stream", "name": "stdout" | "stderr" as name, "text": str(text)}:
                 output = new_output("stream", name=name, text=_text(text))
             case {"output_type": "display_data" | "execute_result", "data": dict(data)}:
-                kept, about = {}, {}
+                kept, metadata = {}, {}
                 if isinstance(text := data.get("text/plain"), str):
                     kept["text/plain"] = _text(text)
                 if picture := _png(data.get("image/png")):
                     kept["image/png"] = picture
-                    about = {"image/png": {"alt": kept.get("text/plain", "A figure")}}
-                output = new_output("display_data", data=kept, metadata=about)
+                    metadata = {"image/png": {"alt": kept.get("text/plain", "A figure")}}
+                output = new_output("display_data", data=kept, metadata=metadata)
             case _:
                 continue
         room -= size([output])
