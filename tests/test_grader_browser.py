@@ -3,7 +3,6 @@
 ``make browser`` runs this. Screenshots land in ``notebooks/out/browser`` for the maintainer.
 """
 
-import importlib.util
 import re
 import shutil
 
@@ -15,6 +14,7 @@ from grader.commands.feedback import feedback
 from grader.commands.grade import grade
 from grader.course import Course, write
 from libs.datasets import ROOT
+from tools.make_class import make_class
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,15 +23,6 @@ pytestmark = [
 ]
 RIGHT, WRONG = "1001", "1002"
 COMMENT = "Say **why** the loss falls."
-
-
-def make_class(assignment, size):
-    """Call the function of that name in tools, which is no package."""
-    path = ROOT / "tools" / "make_class.py"
-    spec = importlib.util.spec_from_file_location("make_class", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.make_class(assignment, size)
 
 
 @pytest.fixture(scope="module")

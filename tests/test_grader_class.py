@@ -1,0 +1,83 @@
+"""``tools/make_class.py`` makes a class that tries every kind of submission, twice the same."""
+
+import subprocess
+import sys
+
+import pytest
+from grader_mini import write_course
+
+from grader import ROOT
+from grader.assignment import Assignment
+from grader.commands.collect import collect
+from grader.course import Course
+from tools.make_class import CRASHES, KINDS, make_class
+
+MUTANTS = """MUTANTS = {
+    "three times": ("double", [("2 * x", "3 * x")], ""),
+    "one more": ("answer", "answer = 43", ""),
+}
+VARIANTS = {"added": {"double": "def double(x):\\n    return x + x"}}
+"""
+
+
+@pytest.fixture
+def course(tmp_path):
+    root = write_course(tmp_path / "course")
+    (root / "source" / "hw0" / "mutants.py").write_text(MUTANTS)
+    return Course(root)
+
+
+def answers(assignment: Assignment, content: bytes) -> dict[str, str]:
+    """Return the answers of a submission that are not as they were released."""
+    merged = assignment.merge(content)
+    assert merged.notes == []
+    return {
+        step.name: step.cell.source
+        for step in merged.steps
+        if step.kind in ("answer", "manual") and step.name not in merged.unanswered
+    }
+
+
+def test_a_class_has_every_kind_of_submission(course):
+    assignment = course.assignment("hw0")
+    students = make_class(assignment, 4 * len(KINDS), seed=1)
+    assert students == make_class(assignment, 4 * len(KINDS), seed=1)
+    assert students != make_class(assignment, 4 * len(KINDS), seed=2)
+    assert [what.split(":")[0] for what, _ in students.values()] == [*KINDS] * 4
+    for what, content in students.values():
+        given = answers(assignment, content)
+        text = "\n".join(given.values())
+        assert "SOLUTION" not in text
+        match what.partition(": ")[::2]:
+            case "right", "added":
+                assert "return x + x" in text
+            case "right", _:
+                assert set(given) == {"double", "answer", "words"}
+            case "wrong", mistakes:
+                assert ("3 * x" in text) == ("three times" in mistakes)
+                assert ("answer = 43" in text) == ("one more" in mistakes)
+            case "half", rest:
+                assert rest == f"{len(given)} of 3 answers"
+            case "crash", crash:
+                assert CRASHES[crash] in text
+            case "unfilled", _:
+                assert given == {}
+
+
+def test_a_class_is_written_as_moodle_exports_it(course, tmp_path):
+    command = [sys.executable, ROOT / "tools" / "make_class.py", "--course", course.root]
+    command += ["--moodle", tmp_path / "class.zip", "hw0", "3"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.count("\n") == 4
+    lines = collect(course, "hw0", tmp_path / "class.zip")
+    assert lines == ["1001: new", "1002: new", "1003: new"]
+    made = make_class(course.assignment("hw0"), 3)
+    for submission in course.submissions("hw0"):
+        assert submission.read() == made[submission.student][1]
+
+
+def test_a_class_of_an_assignment_that_is_not_there_is_refused(course):
+    command = [sys.executable, ROOT / "tools" / "make_class.py", "--course", course.root]
+    done = subprocess.run([*command, "hw9", "3"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == "make_class: There is no assignment 'hw9'. There are: hw0.\n"

@@ -1,0 +1,1 @@
+"""What maintainers run by hand; tests and benchmarks import them too."""
