@@ -1,5 +1,6 @@
 """Before any test: the environment every test and every kernel starts in."""
 
+import json
 import os
 from pathlib import Path
 
@@ -11,12 +12,26 @@ os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
 import pytest
 from hypothesis import settings
 
-from libs.datasets import ROOT
+from libs import ROOT
+from libs.machine import _free_memory
 
 # no time limits: what is slow is measured in benchmarks/, beside its peers
 settings.register_profile("course", deadline=None, print_blob=True)
 settings.load_profile("course")
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+MOST_WORKERS = 4  # more would end no sooner: the longest lesson takes a quarter of the whole
+WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each
+# of test files, about, on two cores; a notebook's are in its metadata
+MINUTES = {
+    "test_homework.py": 5,
+    "test_grader_attacks.py": 2,
+    "test_grader_scale.py": 1.5,
+    "test_grader_kill.py": 1,
+    "test_checkpoints.py": 1,
+    "test_scale.py": 1,
+}
+FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
 NOT_OURS = {".git", ".venv", "out", "__pycache__", "libs.egg-info"}
 
 
@@ -36,20 +51,51 @@ def repository_files() -> dict[str, tuple[int, int]]:
     return found
 
 
+def pytest_xdist_auto_num_workers(config):
+    """Return how many workers share the files: one a core, if memory lets them; 0 is none.
+
+    One file, or what ``-k`` picks, is run in this process: a worker starts TensorFlow anew.
+    """
+    if config.option.keyword or (len(config.args) == 1 and not Path(config.args[0]).is_dir()):
+        return 0
+    workers = min(CORES, int(_free_memory() / WORKER_GB), MOST_WORKERS)
+    return workers if workers > 1 else 0
+
+
 def pytest_sessionstart(session):
-    session.config.files_at_start = repository_files()
+    session.config.stash[FILES] = repository_files()
 
 
-@pytest.fixture
-def files_at_start(request):
-    """What :func:`repository_files` returned before the first test."""
-    return request.config.files_at_start
+def pytest_sessionfinish(session):
+    """Fail if anything but ``notebooks/out`` was written, once the last worker has ended."""
+    if hasattr(session.config, "workerinput"):
+        return
+    before, now = session.config.stash[FILES], repository_files()
+    session.config.stash[CHANGED] = sorted(
+        path for path in before.keys() | now.keys() if before.get(path) != now.get(path)
+    )
+    if session.config.stash[CHANGED] and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if changed := config.stash.get(CHANGED, []):
+        terminalreporter.section("FAILED: files changed outside notebooks/out", red=True)
+        terminalreporter.line("\n".join(changed))
+
+
+def minutes(path: Path) -> float:
+    """Return about how long a file takes, so that none of the long ones starts last."""
+    if path.suffix == ".ipynb":
+        return json.loads(path.read_text(encoding="utf-8"))["metadata"]["course"]["minutes"]
+    return MINUTES.get(path.name, 0)
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Mark what proves the homework; test what the notebooks left behind after the notebooks."""
+    """Mark what proves the homework; the longest files first, each in its own order."""
     for item in items:
         if item.path.name.startswith(("test_grader_", "test_homework")):
             item.add_marker("homework")
-    items.sort(key=lambda item: item.name == "test_the_run_wrote_nothing_outside_its_folder")
+    takes = {path: minutes(path) for path in {item.path for item in items}}
+    items.sort(key=lambda item: -takes[item.path])

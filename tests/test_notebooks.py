@@ -9,7 +9,6 @@ from urllib.parse import unquote
 
 import nbformat
 import pytest
-from conftest import repository_files
 from markdown_it import MarkdownIt
 
 from libs.check import Verdict
@@ -257,11 +256,3 @@ def test_its_exercises_can_be_solved_and_are_checked(path):
             verdict = run(check, here)
             assert isinstance(verdict, Verdict), f"ends without a verdict:\n{check}"
             assert verdict.state == state, f"{verdict!r}\n{source}\n{check}"
-
-
-def test_the_run_wrote_nothing_outside_its_folder(files_at_start):
-    """Run last, after every notebook: see ``pytest_collection_modifyitems`` in conftest.py."""
-    now = repository_files()
-    changed = {path for path in now if files_at_start.get(path) != now[path]}
-    assert changed == set(), "notebooks write only under notebooks/out/"
-    assert files_at_start.keys() == now.keys(), "a test or a notebook deleted a file"
