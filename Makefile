@@ -43,7 +43,7 @@ lint: dev  ## check style of code and notebooks, the workflows, and that every l
 	$(BIN)/python -m pytest -m network tests/test_locks.py
 
 browser: dev grading  ## drive JupyterLab in a real browser (needs Chromium)
-	$(BIN)/python -m pytest -m browser tests
+	$(BIN)/python -m pytest -n 0 -m browser tests
 
 bench: dev grading  ## measure ours beside its peers, as ratios
 	$(BIN)/python -m benchmarks
