@@ -13,13 +13,16 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab test notebooks homework release formgrader lint browser bench lock gpu env grading dev
+.PHONY: help lab fresh test notebooks homework release formgrader lint browser bench lock gpu env grading dev
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
 
-lab: env  ## open the course in JupyterLab
-	$(BIN)/python -m jupyterlab $(AS_ROOT) notebooks/00-start-here.ipynb
+lab: env  ## open the lessons, your copies in work/, in JupyterLab
+	$(BIN)/python tools/workspace.py
+
+fresh: env  ## start a lesson afresh (LESSON=03), and keep the old one beside it
+	$(BIN)/python tools/workspace.py fresh $(LESSON)
 
 test: grading  ## run every test and every notebook
 	$(BIN)/python -m pytest --nbval tests notebooks

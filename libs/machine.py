@@ -238,7 +238,7 @@ def _disk() -> Line:
     text = f"{free:.0f} GB free" if free >= 10 else f"{free:.1f} GB free"
     if free >= _DISK:
         return Line("ok", "Disk", text)
-    return Line("problem", "Disk", text, f"{_DISK} GB is needed: empty the bin, or notebooks/out.")
+    return Line("problem", "Disk", text, f"{_DISK} GB is needed: empty the bin, or work/out.")
 
 
 def _data(dataset: str) -> Line:

@@ -14,8 +14,9 @@ from matplotlib.figure import Figure
 
 from libs import ROOT, SEED
 
-#: Where notebooks write; ignored by git.
-OUT = ROOT / "notebooks" / "out"
+_WORK = (ROOT / "work").resolve()
+#: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
+OUT = (_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out"
 
 _STYLE = {
     "axes.grid": True,

@@ -32,7 +32,7 @@ MINUTES = {
     "test_scale.py": 1,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
-NOT_OURS = {".git", ".venv", "out", "__pycache__", "libs.egg-info"}
+NOT_OURS = {".git", ".venv", "out", "work", "__pycache__", "libs.egg-info"}
 
 
 def repository_files() -> dict[str, tuple[int, int]]:

@@ -55,7 +55,8 @@ def course(tmp_path_factory):
     for cell in assignment.released.cells:
         if grade_id(cell) in assignment.of_kind("answer", "manual"):
             cell.source = assignment.cells[grade_id(cell)].source
-    nbformat.write(assignment.released, root / "hw1.ipynb")
+    (root / "work").mkdir()
+    nbformat.write(assignment.released, root / "work" / "hw1.ipynb")
     return root
 
 
@@ -79,7 +80,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     steps = ["release", "pack", "collect", "grade", "feedback", "export"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
     assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
-    assert len(list(course.glob("hw1-*.zip"))) == 1
+    assert len(list(course.glob("work/hw1-*.zip"))) == 1
     assert said["-m grader collect"].count(": new") == STUDENTS
     assert f"{STUDENTS} marked now, {STUDENTS} in all." in said["-m grader grade"]
     assert len(list(course.glob("homework/feedback/*/hw1/hw1.html"))) == STUDENTS

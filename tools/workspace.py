@@ -1,0 +1,284 @@
+"""The learner's copies of the lessons, in ``work/``: make and renew them, open them, start afresh.
+
+    python tools/workspace.py              bring the copies up to date, open them in JupyterLab
+    python tools/workspace.py copy         only bring them up to date
+    python tools/workspace.py fresh 03     start lesson 03 afresh; yours is kept beside it
+
+A copy is *touched* if the text of its cells differs from what it was copied from. Running it, and
+what JupyterLab saves with it, is no touch; nor is an empty cell. A copy that is not touched is
+renewed when its lesson has changed; one that is touched stays, and you are told.
+
+Needs only Python's standard library, but for ``open``, which is JupyterLab.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import sys
+from datetime import datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = ROOT / "notebooks"
+WORK = ROOT / "work"
+STATE = ".copied.json"  # in WORK: what each copy was copied from, as a digest by name
+START = "00-start-here.ipynb"
+
+
+class WorkspaceError(Exception):
+    """What stops the command, and what to do, in a line."""
+
+
+def names() -> list[str]:
+    """Return what is copied: the notebooks, and the programs that they show and run."""
+    found = [*LESSONS.glob("*.ipynb"), *LESSONS.glob("scale/*.py")]
+    return sorted(path.relative_to(LESSONS).as_posix() for path in found)
+
+
+def read(path: Path) -> dict | str:
+    """Return a notebook, or the text of another file; raise ValueError if it is neither."""
+    text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n")
+    if path.suffix != ".ipynb":
+        return text
+    notebook = json.loads(text)
+    try:
+        for cell in notebook["cells"]:
+            cell["cell_type"], source(cell)
+    except (TypeError, KeyError):
+        raise ValueError("it is no notebook of today's format") from None
+    return notebook
+
+
+def source(cell: dict) -> str:
+    """Return a cell's text, which a notebook holds whole or by lines."""
+    text = cell["source"]
+    return (text if isinstance(text, str) else "".join(text)).strip()
+
+
+def digest(content: dict | str) -> str:
+    """Return a digest of what a learner would change: the text of the cells, in their order."""
+    if isinstance(content, dict):
+        cells = [(cell["cell_type"], source(cell)) for cell in content["cells"]]
+        content = json.dumps([cell for cell in cells if cell[1]])
+    return hashlib.sha256(content.strip().encode()).hexdigest()
+
+
+def unrun(content: dict | str) -> bytes:
+    """Return what a fresh copy holds: no outputs, no numbers of runs."""
+    if isinstance(content, str):
+        return content.encode()
+    for cell in content["cells"]:
+        if cell["cell_type"] == "code":
+            cell |= {"outputs": [], "execution_count": None}
+    return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def write(path: Path, content: bytes) -> None:
+    """Put a file in its place, whole or not at all; through a link, where that leads."""
+    path = path.resolve()
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        beside.write_bytes(content)
+        beside.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise
+
+
+def read_state() -> dict[str, str]:
+    """Return what each copy was copied from; nothing if that is not known."""
+    try:
+        state = json.loads((WORK / STATE).read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def check_folder() -> None:
+    """Raise WorkspaceError if ``work`` is something else than a folder of the learner's own."""
+    if WORK.exists() and not WORK.is_dir():
+        raise WorkspaceError(f"{WORK} is a file. Give it another name: the folder is called so.")
+    if WORK.exists() and WORK.samefile(LESSONS):
+        raise WorkspaceError(f"{WORK} leads to the lessons themselves. Delete that link.")
+
+
+def copy() -> list[str]:
+    """Bring the copies up to date; return what the learner should know, a line each."""
+    check_folder()
+    before = read_state()
+    state, new, renewed, kept, unread = dict(before), [], [], [], []
+    for name in names():
+        path = WORK / name
+        try:
+            lesson = read(LESSONS / name)
+        except ValueError as error:  # a conflict of git's, say
+            unread.append(f"notebooks/{name} can't be read ({error}): git status says more.")
+            continue
+        now = digest(lesson)
+        try:
+            mine = digest(read(path))
+        except FileNotFoundError:
+            mine = None
+        except (ValueError, OSError) as error:
+            unread.append(f"work/{name} can't be read ({error}). {advice(name)}")
+            continue
+        if mine is None or (mine == before.get(name) and mine != now):
+            write(path, unrun(lesson))
+            (new if mine is None else renewed).append(name)
+        elif mine != now:
+            if before.get(name) != now:
+                kept.append(name)
+            continue
+        state[name] = now
+    gone, theirs = leave(state)
+    if state != before:
+        write(WORK / STATE, json.dumps(state, indent=1).encode())
+
+    said = [f"{listed(new)}: copied into work/, yours to change."] if new else []
+    said += [f"{listed(renewed)}: renewed; you had not changed it."] if renewed else []
+    said += [f"{listed(gone)}: no longer in the course, and taken away."] if gone else []
+    if kept:
+        said.append(f"{listed(kept)}: there is a new version, but yours has changes and stays.")
+        said.append(advice(kept[0]))
+    if theirs:
+        said.append(f"{listed(theirs)}: no longer in the course; you changed it, so it stays.")
+    return said + unread
+
+
+def leave(state: dict[str, str]) -> tuple[list[str], list[str]]:
+    """Take away copies of what is no longer in the course; return these, and those touched."""
+    gone, theirs = [], []
+    for name in sorted(set(state) - set(names())):
+        path = WORK / name
+        try:
+            touched = digest(read(path)) != state[name]
+        except FileNotFoundError:
+            del state[name]
+            continue
+        except (ValueError, OSError):
+            touched = True
+        if touched:
+            theirs.append(name)
+        else:
+            path.unlink(missing_ok=True)
+            del state[name]
+            gone.append(name)
+    return gone, theirs
+
+
+def fresh(lesson: str) -> list[str]:
+    """Replace a copy by a fresh one and keep the old one beside it; return what to say."""
+    check_folder()
+    name = find(lesson)
+    path = WORK / name
+    try:
+        content = read(LESSONS / name)
+    except ValueError as error:
+        raise WorkspaceError(f"notebooks/{name} can't be read ({error}).") from None
+    said = [f"work/{name} is fresh. If it is open: menu File, Reload Notebook from Disk."]
+    if path.exists():
+        old = path.read_bytes()
+        if old != unrun(content):
+            said.append(f"The old one is work/{keep(path, old).relative_to(WORK).as_posix()}.")
+    write(path, unrun(content))
+    write(WORK / STATE, json.dumps(read_state() | {name: digest(content)}, indent=1).encode())
+    return said
+
+
+def keep(path: Path, content: bytes) -> Path:
+    """Write a copy's content beside it, under a name that says when and that nothing else has."""
+    now = datetime.now()
+    for shape in ("%Y-%m-%d %H.%M", "%Y-%m-%d %H.%M.%S", "%Y-%m-%d %H.%M.%S.%f"):
+        beside = path.with_name(f"{path.stem} ({now.strftime(shape)}){path.suffix}")
+        try:
+            with beside.open("xb") as file:
+                file.write(content)
+        except FileExistsError:
+            continue
+        return beside
+    raise WorkspaceError(f"{beside} is there already. Try once more.")
+
+
+def find(lesson: str) -> str:
+    """Return the name that is meant by ``3``, ``03``, or a name with or without its ending."""
+    found = [
+        name
+        for name in names()
+        if lesson in (name, Path(name).stem) or name.split("-")[0] == lesson.zfill(2)
+    ]
+    if len(found) != 1:
+        stems = ", ".join(Path(name).stem for name in names())
+        raise WorkspaceError(f"there is no lesson {lesson!r}. There are: {stems}.")
+    return found[0]
+
+
+def listed(found: list[str]) -> str:
+    """Return names without endings; of many only how many."""
+    if len(found) > 3:
+        return f"{len(found)} files"
+    return ", ".join(Path(name).stem for name in found)
+
+
+def advice(name: str) -> str:
+    """Say how to get the new version of a file."""
+    number = name.split("-")[0]
+    lesson = number if number.isdigit() else Path(name).stem
+    return f"To get the new one and keep yours beside it: {command(lesson)}"
+
+
+def command(lesson: str) -> str:
+    """Return the command that starts a lesson afresh: make's, if make started this one."""
+    if os.environ.get("MAKELEVEL"):
+        return f"make fresh LESSON={lesson}"
+    return f"python {Path('tools', 'workspace.py')} fresh {lesson}"
+
+
+def open_lab(options: list[str]) -> int:
+    """Open JupyterLab on the copies; return when it ends."""
+    # the environment's own kernel, before one of the same name in the user's folder
+    os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    if getattr(os, "geteuid", lambda: 1)() == 0:
+        options = ["--allow-root", *options]  # in a container, say
+    try:
+        from jupyterlab.labapp import main as lab
+    except ImportError:
+        raise WorkspaceError(
+            "this Python has no JupyterLab. Start with make lab; without make: python install.py, "
+            "then .venv\\Scripts\\python tools\\workspace.py"
+        ) from None
+    return lab([f"--ServerApp.root_dir={WORK}", str(WORK / START), *options])
+
+
+def main() -> int:
+    """Do what the command line says; return the exit status."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", nargs="?", choices=["open", "copy", "fresh"], default="open")
+    parser.add_argument("lesson", nargs="?", help="for fresh: 03, or glossary")
+    arguments, options = parser.parse_known_args()
+    try:
+        if arguments.command == "fresh" and not arguments.lesson:
+            raise WorkspaceError(f"which lesson? Say it like this: {command('03')}")
+        if (options and arguments.command != "open") or (
+            arguments.lesson and arguments.command != "fresh"
+        ):
+            raise WorkspaceError(f"{arguments.command} takes nothing else. See --help.")
+        said = fresh(arguments.lesson) if arguments.command == "fresh" else copy()
+        for line in said:
+            print(f"work: {line}", flush=True)
+        return open_lab(options) if arguments.command == "open" else 0
+    except WorkspaceError as error:
+        print(f"work: {error}", file=sys.stderr)
+    except OSError as error:
+        where = error.filename2 or error.filename or WORK
+        print(f"work: {where} can't be read or written: {error.strerror}.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
