@@ -19,6 +19,7 @@ from libs.machine import _free_memory
 settings.register_profile("course", deadline=None, print_blob=True)
 settings.load_profile("course")
 
+pytest_plugins = ["needs"]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MOST_WORKERS = 4  # more would end no sooner: the longest lesson takes a quarter of the whole
 WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each

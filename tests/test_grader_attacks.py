@@ -22,7 +22,6 @@ from grader_mini import (
     SETUP,
     hand_in,
     left_behind,
-    linux,
     start_grading,
     submission,
     write_course,
@@ -36,9 +35,8 @@ from grader.commands.export import export
 from grader.commands.feedback import feedback
 from grader.commands.grade import metadata
 from grader.course import Course, Submission
-from grader.trusted.sandbox import find_bubblewrap
 
-pytestmark = linux
+pytestmark = pytest.mark.sandbox
 TOTAL_SECONDS, SLACK = 20, 25
 # code that finds the connection to the grader, and sends what it likes
 FORGE = """import json, os, stat, struct
@@ -447,7 +445,6 @@ def slug(name: str) -> str:
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A class of attackers and three honest students, graded."""
-    find_bubblewrap()  # raises, and says what to do, where there is none
     root = tmp_path_factory.mktemp("course")
     write_course(root, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
     assignment = Assignment(root / "source" / "hw0")

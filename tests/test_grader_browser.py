@@ -7,7 +7,6 @@ import re
 import shutil
 
 import pytest
-from grader_mini import linux
 from test_browser import PICTURES, browser, serving  # noqa: F401 — a fixture
 
 from grader.commands.feedback import feedback
@@ -18,7 +17,7 @@ from tools.make_class import make_class
 
 pytestmark = [
     pytest.mark.browser,
-    linux,
+    pytest.mark.sandbox,
     pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.gradebook
 ]
 RIGHT, WRONG = "1001", "1002"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import nbformat
 import psutil
+import pytest
 from grader_mini import (
     RIGHT,
     hand_in,
     left_behind,
-    linux,
     start_grading,
     submission,
     write_course,
@@ -23,9 +23,8 @@ from grader_mini import (
 
 from grader.assignment import Assignment
 from grader.course import Course
-from grader.trusted.sandbox import find_bubblewrap
 
-pytestmark = linux
+pytestmark = pytest.mark.sandbox
 CLASS, KILLS = 20, 3
 SLOW = "import time\ntime.sleep(0.3)"  # so that what happens to the grader comes before the last
 # what a student answers, and what that is worth
@@ -49,7 +48,6 @@ def wait_for(grading: subprocess.Popen, root: Path, number: int) -> None:
 
 
 def test_sigkill_loses_no_mark_and_grades_nobody_twice(tmp_path):
-    find_bubblewrap()  # raises, and says what to do, where there is none
     course = Course(write_course(tmp_path))
     assignment = Assignment(tmp_path / "source" / "hw0")
     worth = {}

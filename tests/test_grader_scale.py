@@ -16,7 +16,7 @@ from pathlib import Path
 import dask
 import psutil
 import pytest
-from grader_mini import RIGHT, linux, submission, write_course
+from grader_mini import RIGHT, submission, write_course
 from sqlalchemy import create_engine, text
 
 from grader.assignment import Assignment
@@ -27,7 +27,7 @@ from grader.trusted.mark import Marker
 from libs.datasets import ROOT
 
 pytestmark = [
-    linux,
+    pytest.mark.sandbox,
     pytest.mark.filterwarnings("ignore:Object of type"),  # nbgrader's, see grader.gradebook
 ]
 CLASS = 8

@@ -3,17 +3,16 @@
 import base64
 
 import pytest
-from grader_mini import CELLS, linux, submission, write_course
+from grader_mini import CELLS, submission, write_course
 
 from grader.assignment import Assignment
 from grader.commands.prove import prove, rules
 from grader.course import Course
 from grader.pool import local_pool
-from grader.trusted import sandbox
 from grader.trusted.mark import Marker
 from libs.datasets import ROOT
 
-pytestmark = linux
+pytestmark = pytest.mark.sandbox
 COURSE = Course(ROOT / "homework")
 QUADRUPLE = '''def quadruple(x):
     """Return four times x, with your double."""
@@ -158,10 +157,3 @@ def test_a_setup_may_start_tensorflow(tmp_path):
     finally:
         marker.close()
     assert record["tests"]["double-test"]["score"] == 4
-
-
-def test_without_a_sandbox_nothing_is_proved(tmp_path, monkeypatch, pool):
-    monkeypatch.setattr(sandbox.shutil, "which", lambda program: None)
-    root = write_course(tmp_path)
-    with pytest.raises(sandbox.NoSandbox, match="bubblewrap is missing: sudo apt install"):
-        prove(Assignment(root / "source" / "hw0"), Course(root), pool)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from grader_mini import linux
 
 from grader.assignment import Assignment, grade_id
 from libs.datasets import ROOT
@@ -60,7 +59,7 @@ def course(tmp_path_factory):
     return root
 
 
-@linux
+@pytest.mark.sandbox
 def test_the_commands_of_the_page_do_the_whole_round(course):
     said = {}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))

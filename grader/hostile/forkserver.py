@@ -171,6 +171,8 @@ def prepare(sources: list[str]) -> dict | None:
         Their names. None if they can't be shared: they fail (each session will say how), or they
         start TensorFlow's runtime, whose threads a fork would lose.
     """
+    if not sources:
+        return {"__name__": "__main__"}
     if (child := os.fork()) == 0:  # a trial: a runtime that was started once can't be stopped
         os._exit(_names(sources) is None)
     return None if os.waitpid(child, 0)[1] else _names(sources)

