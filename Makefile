@@ -13,7 +13,7 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab fresh test notebooks homework release formgrader lint browser bench lock gpu env grading dev
+.PHONY: help lab fresh test notebooks homework release formgrader lint browser bench versions lock gpu env grading dev
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ browser: dev grading  ## drive JupyterLab in a real browser (needs Chromium)
 
 bench: dev grading  ## measure ours beside its peers, as ratios
 	$(BIN)/python -m benchmarks
+
+versions: dev  ## try the course on other versions (or NAMES=colab), and write them down
+	$(BIN)/python tools/versions.py $(NAMES)
 
 lock: dev  ## pin every dependency anew (UPGRADE=--upgrade for the newest)
 	$(LOCK) requirements.in -o requirements.txt

@@ -33,7 +33,7 @@ MINUTES = {
     "test_scale.py": 1,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
-NOT_OURS = {".git", ".venv", "out", "work", "__pycache__", "libs.egg-info"}
+NOT_OURS = {".git", ".venv", ".versions", "out", "work", "__pycache__", "libs.egg-info"}
 
 
 def repository_files() -> dict[str, tuple[int, int]]:
