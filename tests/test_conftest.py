@@ -33,7 +33,7 @@ def course(tmp_path):
     for folder in ("libs", "tests", "notebooks/out"):
         (tmp_path / folder).mkdir(parents=True)
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    for name in ("conftest.py", "nbval_sanitize.cfg"):
+    for name in ("conftest.py", "needs.py", "nbval_sanitize.cfg"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     for name, source in LIBS.items():
         (tmp_path / "libs" / name).write_text(source.format(free=100))
