@@ -13,7 +13,7 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab fresh test notebooks homework release formgrader lint browser bench versions lock gpu env grading dev
+.PHONY: help lab fresh test quick notebooks homework release formgrader lint browser bench versions lock gpu env grading dev
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^[a-z]+:.*##/ {printf "%-12s%s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ fresh: env  ## start a lesson afresh (LESSON=03), and keep the old one beside it
 
 test: grading  ## run every test and every notebook
 	$(BIN)/python -m pytest --nbval tests notebooks
+
+quick: dev grading  ## prove in two minutes what a change needs: style, unit tests, its notebooks
+	$(BIN)/python -m tools.quick
 
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)

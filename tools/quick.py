@@ -1,0 +1,62 @@
+"""Prove in two minutes what a change needs: style, unit tests, the notebooks that it changed.
+
+Changed is what differs from where this branch left ``main``, committed or not; in a clone without
+``main``, what is not committed. Says at the end what was not proved.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LEFT_OUT = ("slow", "homework", "browser", "network")
+
+
+def git(*arguments: str) -> list[str] | None:
+    """Return the lines that git prints; None if it fails, or is not there."""
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, check=True, encoding="utf-8"
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.splitlines()
+
+
+def changed_notebooks() -> tuple[str, list[str]]:
+    """Return what was compared with, and the notebooks that differ from it."""
+    for branch in ("main", "origin/main"):
+        if base := git("merge-base", "HEAD", branch):
+            break
+    else:
+        branch = "the last commit"
+        base = git("rev-parse", "HEAD")
+    if not base:
+        return "nothing, for git knows no commit here", []
+    found = git("diff", "--name-only", "--diff-filter=d", "-z", base[0], "--", "notebooks")
+    found += git("ls-files", "--others", "--exclude-standard", "-z", "--", "notebooks")
+    names = {name for line in found for name in line.split("\0") if name.endswith(".ipynb")}
+    return branch, sorted(names)
+
+
+def main() -> int:
+    """Run all three; return the exit status."""
+    base, notebooks = changed_notebooks()
+    marks = " and ".join(f"not {mark}" for mark in LEFT_OUT)
+    ruff = [sys.executable, "-m", "ruff"]
+    pytest = [sys.executable, "-m", "pytest", "-q", "--nbval", "-m", marks, "tests", *notebooks]
+    commands = {
+        "style": [*ruff, "check"],
+        "format": [*ruff, "format", "--check"],
+        "tests": pytest,
+    }
+    failed = [what for what, line in commands.items() if subprocess.run(line, cwd=ROOT).returncode]
+    run = ", ".join(Path(name).stem for name in notebooks) or "none"
+    print(f"quick: notebooks run (they differ from {base}): {run}")
+    print(f"quick: not proved: other notebooks, and tests marked {', '.join(LEFT_OUT)}: make test")
+    print(f"quick: {'FAILED: ' + ', '.join(failed) if failed else 'passed'}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
