@@ -19,8 +19,9 @@ from nbgrader.api import Gradebook
 from tqdm import tqdm
 
 from benchmarks import row
-from grader.assignment import kind
-from grader.course import Course, write
+from grader.course import Course
+from grader.files import write
+from grader.submission import kind
 from tools.make_class import KINDS, make_class
 
 ROOT = Path(__file__).resolve().parent.parent

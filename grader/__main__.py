@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader import GraderError
+from grader.packages import install
+
 if TYPE_CHECKING:
     from grader.course import Course
 
@@ -140,17 +143,15 @@ def parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Run a command; return the exit status."""
     arguments = parser().parse_args()
-    # only now: TensorFlow comes with them, and takes seconds
-    from grader.assignment import AssignmentError
-    from grader.course import Course, CourseError
-    from grader.trusted.sandbox import NoSandbox
-
     logging.getLogger("traitlets").setLevel(logging.ERROR)  # nbgrader warns of late submissions
     try:
-        if arguments.function is pack:  # a student has no course folder
+        if arguments.function is pack:  # a student has no course folder, nor these packages
             return pack(arguments)
+        install()
+        from grader.course import Course  # only now: its packages may be new, and take a second
+
         return arguments.function(Course(arguments.course, arguments.database), arguments)
-    except (AssignmentError, CourseError, NoSandbox) as error:
+    except GraderError as error:
         print(f"grader: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

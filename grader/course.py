@@ -1,7 +1,6 @@
 """A course on disk: nbgrader's folders, and the records of what was graded."""
 
 import contextlib
-import hashlib
 import json
 import os
 import re
@@ -12,12 +11,14 @@ from pathlib import Path
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
-from grader.assignment import NOTEBOOK_BYTES, Assignment
+from grader import GraderError
+from grader.assignment import Assignment
+from grader.submission import NOTEBOOK_BYTES
 
 _STUDENT = re.compile(r"[\w@.\-]{1,100}")
 
 
-class CourseError(Exception):
+class CourseError(GraderError):
     """A command can't do what it is asked to; the message says why."""
 
 
@@ -114,19 +115,3 @@ class Course:
         """Return all records of an assignment."""
         paths = sorted((self.root / "records" / name).glob("*.json"))
         return [json.loads(path.read_text()) for path in paths]
-
-
-def write(path: Path, content: str | bytes) -> None:
-    """Write a file so that a reader, or a crash, sees the old one or the new one whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    with part.open("wb") as file:
-        file.write(content.encode(errors="replace") if isinstance(content, str) else content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
-def digest(content: bytes) -> str:
-    """Return the SHA-256 of a file's content."""
-    return hashlib.sha256(content).hexdigest()

@@ -6,12 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader import ROOT
+from grader import ROOT, GraderError
 
 MODULES = ("nbgrader", "sqlalchemy", "psycopg2", "distributed")
 
 
-class NoPackages(Exception):
+class NoPackages(GraderError):
     """What grading needs is not installed; the message says what to do."""
 
 

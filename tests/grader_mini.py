@@ -12,7 +12,7 @@ import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grader.assignment import grade_id
+from grader.submission import grade_id
 
 SETUP = """import numpy as np
 

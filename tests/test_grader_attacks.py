@@ -28,13 +28,14 @@ from grader_mini import (
 )
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
-from grader.assignment import CELLS, Assignment, grade_id, read_notebook
+from grader.assignment import Assignment
 from grader.commands import collect as collecting
 from grader.commands.collect import collect
 from grader.commands.export import export
 from grader.commands.feedback import feedback
 from grader.commands.grade import metadata
 from grader.course import Course, Submission
+from grader.submission import CELLS, grade_id, read_notebook
 
 pytestmark = pytest.mark.sandbox
 TOTAL_SECONDS, SLACK = 20, 25

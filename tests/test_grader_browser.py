@@ -11,7 +11,8 @@ from test_browser import PICTURES, browser, serving  # noqa: F401 — a fixture
 
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
-from grader.course import Course, write
+from grader.course import Course
+from grader.files import write
 from libs.datasets import ROOT
 from tools.make_class import make_class
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grader.assignment import Assignment, grade_id
+from grader.assignment import Assignment
+from grader.submission import grade_id
 from libs.datasets import ROOT
 
 HOMEWORK = ROOT / "homework"

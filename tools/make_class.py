@@ -13,10 +13,12 @@ from pathlib import Path
 
 import nbformat
 
-from grader.assignment import Assignment, AssignmentError, grade_id
+from grader.assignment import Assignment, AssignmentError
 from grader.commands.prove import changed, read_mutants
-from grader.course import Course, CourseError, write
+from grader.course import Course, CourseError
+from grader.files import write
 from grader.markers import SOLUTION
+from grader.submission import grade_id
 
 KINDS = ("right", "wrong", "wrong", "half", "right", "wrong", "crash", "wrong", "unfilled", "right")
 CRASHES = {

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from grader.assignment import NOTEBOOK_BYTES
-from grader.course import Course, CourseError, Submission, digest, write
+from grader.course import Course, CourseError, Submission
+from grader.files import digest, write
+from grader.submission import NOTEBOOK_BYTES
 from grader.trusted.sanitise import readable
 
 # how Moodle and Canvas name what they export

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from nbgrader.api import MissingEntry
 
-from grader.course import Course, write
+from grader.course import Course
+from grader.files import write
 from grader.gradebook import Book
 
 

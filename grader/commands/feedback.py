@@ -10,7 +10,8 @@ from nbgrader.preprocessors import GetGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
-from grader.course import Course, write
+from grader.course import Course
+from grader.files import write
 from grader.gradebook import Book
 from grader.markers import answer_of
 from grader.trusted.sanitise import safe_markdown

@@ -7,7 +7,8 @@ import nbformat
 from tqdm import tqdm
 
 from grader.assignment import Assignment
-from grader.course import Course, CourseError, Submission, digest, write
+from grader.course import Course, CourseError, Submission
+from grader.files import digest, write
 from grader.gradebook import Book
 from grader.pool import Task, dask_pool, local_pool
 from grader.trusted.sandbox import Sandbox, find_bubblewrap

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import io
 import json
 import zipfile
 from pathlib import Path
@@ -9,10 +10,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from nbgrader.utils import compute_checksum
 
-from grader.assignment import SubmissionError, grade_id, kind, read_notebook
-from grader.course import CourseError, digest
+from grader.files import digest, write
+from grader.submission import SubmissionError, grade_id, kind, read_notebook
 
 
 def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[str]]:
@@ -36,23 +36,23 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
 
     Raises
     ------
-    CourseError
+    SubmissionError
         It is not fit to be handed in; the message says why.
     """
     if not path.is_file():
-        raise CourseError(f"{path} is not there. Name your notebook: --file PATH")
+        raise SubmissionError(f"{path} is not there. Name your notebook: --file PATH")
     content = path.read_bytes()
     try:
         notebook = read_notebook(content)
     except SubmissionError as error:
-        raise CourseError(f"{path}: {error}") from None
+        raise SubmissionError(f"{path}: {error}") from None
     about = notebook.metadata.get("homework", {})
     if about.get("name") != name:
         other = f"it is {about['name']}" if about.get("name") else "it is no homework"
-        raise CourseError(f"{path} is not the notebook of {name}: {other}.")
-    missing, notes = _compare(notebook, about.get("answers", []))
+        raise SubmissionError(f"{path} is not the notebook of {name}: {other}.")
+    missing, notes = _compare(notebook, about.get("released", {}), about.get("answers", []))
     if missing and not incomplete:
-        raise CourseError(
+        raise SubmissionError(
             f"not answered yet: {', '.join(missing)}. To hand in the rest, add --incomplete."
         )
     notes += [f"Not answered: {', '.join(missing)}."] if missing else []
@@ -66,29 +66,32 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
         "not answered": missing,
     }
     archive = path.parent / f"{name}-{receipt['sha256'][:8]}.zip"
-    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr(f"{name}.ipynb", content)
-        zipped.writestr("receipt.json", json.dumps(receipt, indent=1))
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as parts:
+        parts.writestr(f"{name}.ipynb", content)
+        parts.writestr("receipt.json", json.dumps(receipt, indent=1))
+    try:
+        write(archive, zipped.getvalue())
+    except OSError as error:
+        raise SubmissionError(f"{archive} can't be written: {error.strerror}.") from None
     return archive, [*found, *notes]
 
 
-def _compare(notebook, answers: list[str]) -> tuple[list[str], list[str]]:
+def _compare(notebook, released: dict, answers: list[str]) -> tuple[list[str], list[str]]:
     """Return which answers are missing, and what else is unusual."""
     cells = {}
     for cell in notebook.cells:
-        cells.setdefault(grade_id(cell), []).append(cell)
+        same = released.get(grade_id(cell)) == digest(cell.source.strip().encode())
+        cells.setdefault(grade_id(cell), []).append(same)
     missing, notes = [], []
     for name in answers:
-        same = [
-            c.metadata.nbgrader.get("checksum") == compute_checksum(c) for c in cells.get(name, [])
-        ]
+        same = cells.get(name, [])
         if all(same):
             missing.append(name)
         if len(same) > 1:
             notes.append(f"The answer {name} is there {len(same)} times; all are used, in order.")
-    for name, found in cells.items():
-        about = found[0].metadata.get("nbgrader", {})
-        if name and about.get("locked") and about.get("checksum") != compute_checksum(found[0]):
+    for name in [n for n in released if n not in answers]:
+        if not all(cells.get(name, [])):
             notes.append(f"The cell {name} was changed; it will be put back as it was.")
     return missing, notes
 
@@ -106,9 +109,9 @@ def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[st
     try:
         client.execute()
     except CellTimeoutError:
-        raise CourseError(f"a cell runs longer than {seconds} s from a fresh kernel.") from None
+        raise SubmissionError(f"a cell runs longer than {seconds} s from a fresh kernel.") from None
     except (DeadKernelError, asyncio.CancelledError):
-        raise CourseError("your notebook ends its own kernel.") from None
+        raise SubmissionError("your notebook ends its own kernel.") from None
     except CellExecutionError as error:
         at = next(
             i
@@ -116,7 +119,7 @@ def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[st
             for o in c.get("outputs", [])
             if o.output_type == "error"
         )
-        raise CourseError(
+        raise SubmissionError(
             f"your notebook does not run from a fresh kernel: cell {at} stops with "
             f"{error.ename}: {error.evalue}. Try Kernel → Restart and run all."
         ) from None

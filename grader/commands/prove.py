@@ -13,17 +13,11 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 from traitlets.config import Config
 
-from grader.assignment import (
-    Assignment,
-    AssignmentError,
-    blocks,
-    grade_id,
-    hidden_blocks,
-    kind,
-)
+from grader.assignment import Assignment, AssignmentError, blocks, hidden_blocks
 from grader.course import Course
 from grader.markers import HIDDEN_TESTS, SOLUTION, answer_of
 from grader.pool import Task, WorkerPool
+from grader.submission import grade_id, kind
 from grader.trusted.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3

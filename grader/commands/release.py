@@ -5,7 +5,8 @@ from pathlib import Path
 
 import nbformat
 
-from grader.course import Course, write
+from grader.course import Course
+from grader.files import write
 
 
 def release(course: Course, name: str) -> Path:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from grader import ROOT
+from grader import ROOT, GraderError
 
 NOBODY = 65534
 FOLDER_BYTES = 512 << 20
@@ -15,7 +15,7 @@ OLDEST = (0, 8)
 ANSWER_SECONDS = 20  # that it may take to say its version
 
 
-class NoSandbox(Exception):
+class NoSandbox(GraderError):
     """The machine can't make a sandbox; the message says what to do."""
 
 

@@ -11,9 +11,10 @@ from types import CodeType
 
 import grader
 from grader import check
-from grader.assignment import Assignment, Step, SubmissionError, blocks
+from grader.assignment import Assignment, Step, blocks
 from grader.markers import answer_of
 from grader.shared.wire import WireError
+from grader.submission import SubmissionError
 from grader.trusted.proxies import Failure, Process
 from grader.trusted.sandbox import NoSandbox, ProcessDied, Sandbox, TimedOut
 from grader.trusted.sanitise import (
