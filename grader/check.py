@@ -101,6 +101,8 @@ class test:
         self._awarded = (min(max(share, 0.0), 1.0) if share == share else 0.0, message)
 
     def __enter__(self) -> "test":
+        import libs.check  # noqa: F401 — starts TensorFlow, which is not the answer's time
+
         graded = _record.get()
         self._clock = graded.limit(self.seconds) if graded else alarm(self.seconds)
         self._clock.__enter__()
