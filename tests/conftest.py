@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 # TensorFlow's C++ log, also in processes that tests start
@@ -100,3 +101,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker("homework")
     takes = {path: minutes(path) for path in {item.path for item in items}}
     items.sort(key=lambda item: -takes[item.path])
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, for the tests marked so."""
+    from playwright.sync_api import sync_playwright
+
+    program = shutil.which("chromium") or shutil.which("google-chrome")
+    assert program, "no Chromium here: install it, on Debian with apt-get install chromium"
+    switches = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=switches)
+        yield started
+        started.close()

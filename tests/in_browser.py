@@ -108,13 +108,17 @@ def run_all(page):
     return cells
 
 
-def drawn(page):
-    """Return how many pictures outputs show, not counting those of live widgets."""
-    return page.evaluate(
-        """() => [...document.querySelectorAll('.jp-OutputArea-output img')]
-            .filter(image => !image.closest('.jupyter-widgets'))
-            .filter(image => image.naturalWidth > 20 && image.alt.length >= 15).length"""
-    )
+def wait_for_figures(page, expected):
+    """Wait until outputs show so many pictures, all with an alternative text, but for widgets."""
+    seen = """() => [...document.querySelectorAll('.jp-OutputArea-output img')]
+        .filter(image => !image.closest('.jupyter-widgets'))
+        .map(image => image.naturalWidth > 20 && image.alt.length >= 15)"""
+    for _ in range(60):
+        found = page.evaluate(seen)
+        if found == [True] * expected:
+            return
+        page.wait_for_timeout(500)
+    pytest.fail(f"of {len(found)} figures {sum(found)} are drawn and have a text, not {expected}")
 
 
 def photograph(page, name):

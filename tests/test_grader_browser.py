@@ -1,13 +1,13 @@
 """Formgrader and feedback in a real browser: a class looked at, marked by hand, and given back.
 
-``make browser`` runs this. Screenshots land in ``notebooks/out/browser`` for the maintainer.
+``make browser`` runs this.
 """
 
 import re
 import shutil
 
 import pytest
-from test_browser import PICTURES, browser, serving  # noqa: F401 — a fixture
+from in_browser import PICTURES, jupyter
 
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
@@ -42,12 +42,12 @@ def course(tmp_path_factory):
 def server(course):
     """Formgrader on it, as `make formgrader` starts it but for the window."""
     options = ("notebook", course.root, course.root.parent)
-    with serving(*options, "--JupyterNotebookApp.default_url=/formgrader") as url:
+    with jupyter(*options, "--JupyterNotebookApp.default_url=/formgrader") as url:
         yield url
 
 
 @pytest.fixture
-def page(browser):  # noqa: F811
+def page(browser):
     page = browser.new_page(viewport={"width": 1200, "height": 900})
     page.set_default_timeout(30_000)
     # formulas' MathJax is all that lies elsewhere; the test must not wait for it

@@ -1,24 +1,28 @@
-"""TensorBoard in a real browser, on the logs of lesson 06: ``make browser`` runs this."""
+"""TensorBoard in a real browser, on logs as lesson 06 writes them: ``make browser`` runs this."""
 
 import functools
 import http.server
 import os
-import subprocess
-import sys
+import re
+import shutil
 import threading
 import time
-import urllib.request
 
+import keras
 import nbformat
+import numpy as np
 import pytest
+import tensorflow as tf
+from in_browser import PICTURES, serving
 from IPython.display import HTML
-from nbclient import NotebookClient
 from tensorboard import program
-from test_browser import PICTURES, browser, free_port, page  # noqa: F401
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins import projector
 from test_notebooks import run
 
-from libs.datasets import ROOT
-from libs.notebook import OUT
+from libs import ROOT
+from libs.datasets import MNIST, Dataset
+from libs.utils import montage
 
 pytestmark = pytest.mark.browser
 LESSON = ROOT / "notebooks" / "06-classifiers.ipynb"
@@ -33,47 +37,53 @@ PAGES = {
 
 
 @pytest.fixture(scope="module")
-def logs():
-    """The lesson's logs; the lesson is run if it has not been."""
-    folder = OUT / "lesson-06-logs"
-    if not (folder / "projector_config.pbtxt").is_file():
-        lesson = nbformat.read(LESSON, as_version=4)
-        place = {"metadata": {"path": LESSON.parent}}
-        NotebookClient(lesson, timeout=1200, kernel_name="python3", resources=place).execute()
-    return folder
+def lesson(tmp_path_factory):
+    """What the lesson's cells about logs leave, run on few images and a small network."""
+    few = MNIST()
+    images, labels = few.train.images[:4000], few.train.labels[:4000]
+    data = Dataset(images, labels, split=[0.5, 0.5, 0], seed=0)
+    names = {
+        **{"out": tmp_path_factory.mktemp("out"), "data": data, "montage": montage},
+        **{"keras": keras, "np": np, "tf": tf, "time": time, "shutil": shutil, "HTML": HTML},
+        **{"program": program, "projector": projector, "EventAccumulator": EventAccumulator},
+        "truth": data.valid.labels.argmax(axis=1),
+        "model": keras.Sequential(
+            [
+                keras.Input((784,)),
+                keras.layers.Dense(16, activation="relu", name="hidden"),
+                keras.layers.Dense(10),
+            ]
+        ),
+    }
+    cells = [c.source for c in nbformat.read(LESSON, as_version=4).cells if c.cell_type == "code"]
+    (first,) = (k for k, source in enumerate(cells) if "lesson-06-logs" in source)
+    (last,) = (k for k, source in enumerate(cells) if "program.TensorBoard()" in source)
+    for source in cells[first : last + 1]:
+        if re.search(r"\b(logs|board|pictures)\b", source):
+            names["shown"] = run(source, names)
+    return names
 
 
 @pytest.fixture(scope="module")
-def address(logs, tmp_path_factory):
+def address(lesson, tmp_path_factory):
     """TensorBoard, started from the command line as the lesson says."""
-    url = f"http://127.0.0.1:{free_port()}"
-    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(logs)]
+    command = ["tensorboard.main", "--logdir", str(lesson["logs"]), "--port={port}"]
     log = tmp_path_factory.mktemp("tensorboard") / "log"
-    with log.open("wb") as file:
-        server = subprocess.Popen(
-            [*command, "--port", url.rpartition(":")[2]],
-            stdout=file,
-            stderr=file,
-            env=os.environ | {"no_proxy": "127.0.0.1"},
-        )
-    try:
-        for _ in range(120):
-            try:
-                urllib.request.urlopen(f"{url}/data/environment", timeout=5).close()
-                break
-            except OSError:
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.5)
-        else:
-            pytest.fail("TensorBoard does not answer:\n" + log.read_text())
+    environment = os.environ | {"no_proxy": "127.0.0.1"}
+    with serving(command, log, "/data/environment", env=environment) as url:
         yield url
-    finally:
-        server.terminate()
-        server.wait(30)
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1200, "height": 1000})
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_shows_the_logs(page, address, name):  # noqa: F811
+def test_a_page_shows_the_logs(page, address, name):
     selector, least = PAGES[name]
     page.goto(f"{address}/#{name}")
     for _ in range(120):  # the projector is a page of its own in a frame
@@ -87,11 +97,8 @@ def test_a_page_shows_the_logs(page, address, name):  # noqa: F811
     page.screenshot(path=PICTURES / f"tensorboard-{name}.png")
 
 
-def test_the_frame_in_the_notebook_shows_the_logs(page, logs, tmp_path):  # noqa: F811
-    lesson = nbformat.read(LESSON, as_version=4)
-    (source,) = (cell.source for cell in lesson.cells if "program.TensorBoard()" in cell.source)
-    shown = run(source, {"logs": logs, "program": program, "HTML": HTML})
-    (tmp_path / "notebook.html").write_text(shown.data, encoding="utf-8")
+def test_the_frame_in_the_notebook_shows_the_logs(page, lesson, tmp_path):
+    (tmp_path / "notebook.html").write_text(lesson["shown"].data, encoding="utf-8")
     # a page as JupyterLab serves it: browsers forbid pages of other hosts to look in here
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
