@@ -17,6 +17,7 @@ import dask
 import psutil
 import pytest
 from grader_mini import RIGHT, submission, write_course
+from needs import postgresql
 from sqlalchemy import create_engine, text
 
 from grader.assignment import Assignment
@@ -24,6 +25,7 @@ from grader.commands.grade import grade
 from grader.course import Course, CourseError
 from grader.gradebook import Book, Locks
 from grader.trusted.mark import Marker
+from grader.trusted.sandbox import find_bubblewrap
 from libs.datasets import ROOT
 
 pytestmark = [
@@ -143,30 +145,20 @@ def test_a_scheduler_that_does_not_answer_is_named(tmp_path):
 # --- one PostgreSQL ---------------------------------------------------------------------------
 
 
-def postgresql() -> Path | None:
-    """Return the folder of PostgreSQL's programs; distributions keep them off the PATH."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    program = shutil.which("initdb") or (found and found[-1])
-    return Path(program).resolve().parent if program else None
-
-
 @pytest.fixture(scope="module")
 def server():
     """The URL of a PostgreSQL of its own, on a socket in a temporary folder."""
-    programs = postgresql()
-    if programs is None:
-        told = "PostgreSQL is missing: sudo apt install postgresql"
-        pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
-    folder = Path(tempfile.mkdtemp(prefix="pg"))
-    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    programs, folder = postgresql(), Path(tempfile.mkdtemp(prefix="pg"))
+    line = []
     if os.geteuid() == 0:  # which PostgreSQL refuses
-        shutil.chown(folder, "nobody")
-        options["user"] = "nobody"
+        line = [find_bubblewrap(), "--die-with-parent", "--unshare-user", "--unshare-pid"]
+        line += ["--uid", "1000", "--gid", "1000", "--dev-bind", "/", "/"]
+    options = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     data = ["-D", folder / "data"]
     create = [programs / "initdb", *data, "-U", "grader", "-A", "trust", "-E", "UTF8", "--no-sync"]
-    subprocess.run(create, check=True, **options)
+    subprocess.run([*line, *create], check=True, **options)
     started = subprocess.Popen(
-        [programs / "postgres", *data, "-k", folder, "-h", "", "-F"], **options
+        [*line, programs / "postgres", *data, "-k", folder, "-h", "", "-F"], **options
     )
     url = f"postgresql+psycopg2://grader@/postgres?host={folder}"
     try:
@@ -201,6 +193,7 @@ def grader(course: Course, database: str) -> subprocess.Popen:
     return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
 
 
+@pytest.mark.postgresql
 def test_two_graders_on_one_postgresql_share_a_class(tmp_path, database, expected):
     course = Course(make_course(tmp_path, 0.5).root, database)
     locks = Locks(course)
@@ -232,7 +225,9 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("where", ["postgresql", "sqlite"])
+@pytest.mark.parametrize(
+    "where", [pytest.param("postgresql", marks=pytest.mark.postgresql), "sqlite"]
+)
 def test_what_a_grader_holds_is_free_once_it_is_killed(tmp_path, where, request):
     (tmp_path / "source").mkdir()
     database = request.getfixturevalue("database") if where == "postgresql" else None
