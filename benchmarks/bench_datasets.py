@@ -9,7 +9,9 @@ import tracemalloc
 from pathlib import Path
 from unittest import mock
 
-from libs.datasets import MNIST, ROOT, data_file, read_idx
+from libs import ROOT
+from libs.data_files import data_file, read_idx
+from libs.datasets import MNIST
 
 # isort: split
 import keras

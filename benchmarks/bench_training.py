@@ -20,8 +20,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import race, row
+from libs import ROOT
 from libs.autoencoder import Autoencoder
-from libs.datasets import MNIST, ROOT
+from libs.datasets import MNIST
 
 try:
     import torch

@@ -6,7 +6,7 @@ its training and the data are the lesson's own: their cells are read from the no
 lesson's assertions lie outside what is printed here.
 """
 
-from libs.datasets import ROOT
+from libs import ROOT
 
 # isort: split
 import argparse

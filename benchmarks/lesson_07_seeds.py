@@ -8,7 +8,8 @@ at or below the smallest numbers. ``--save`` keeps all in ``lesson_07_seeds.json
 """
 
 from benchmarks.lesson_06_seeds import UpAndDown
-from libs.datasets import MNIST, ROOT, Dataset
+from libs import ROOT
+from libs.datasets import MNIST, Dataset
 
 # isort: split
 import argparse

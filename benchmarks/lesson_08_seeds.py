@@ -5,7 +5,7 @@ last, once for each seed: other first weights, another order of the images. For 
 the lesson asserts it prints the smallest and the largest, and it names every assertion that failed.
 """
 
-from libs.datasets import ROOT
+from libs import ROOT
 
 # isort: split
 import argparse

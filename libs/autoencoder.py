@@ -549,7 +549,7 @@ def load(path: str | os.PathLike) -> Autoencoder:
 
     Examples
     --------
-    >>> path = tempfile.mkdtemp() + "/model.keras"
+    >>> path = "model.keras"
     >>> model = Autoencoder((8, 8), layers=[16], code=2)
     >>> model.save(path)
     >>> bool((load(path).decode([[0, 1]]) == model.decode([[0, 1]])).all())

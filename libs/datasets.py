@@ -1,70 +1,11 @@
-"""MNIST, Fashion-MNIST and a learner's own arrays, split and batched.
+"""MNIST, Fashion-MNIST and a learner's own arrays, split and batched."""
 
-``python -m libs.datasets`` checks every data file and fetches anew what is missing or damaged.
-"""
-
-import hashlib
-import os
-import shlex
-import shutil
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
-import filelock
 import numpy as np
-import pooch
-import requests
 import tensorflow as tf
-from tqdm.auto import tqdm
 
-from libs import ROOT, SEED, validate
-
-# Name of each published file, and its SHA-256.
-_FILES = {
-    "MNIST": {
-        "train-images-idx3-ubyte.gz": (
-            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
-        ),
-        "train-labels-idx1-ubyte.gz": (
-            "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
-        ),
-        "t10k-images-idx3-ubyte.gz": (
-            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
-        ),
-        "t10k-labels-idx1-ubyte.gz": (
-            "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
-        ),
-    },
-    "FashionMNIST": {
-        "train-images-idx3-ubyte.gz": (
-            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"
-        ),
-        "train-labels-idx1-ubyte.gz": (
-            "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"
-        ),
-        "t10k-images-idx3-ubyte.gz": (
-            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"
-        ),
-        "t10k-labels-idx1-ubyte.gz": (
-            "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"
-        ),
-    },
-}
-_MIRRORS = {
-    "MNIST": (
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    "FashionMNIST": (
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    ),
-}
-
-
-class DataFileError(OSError):
-    """A data file is missing or is not what it should be. The message says how to mend it."""
+from libs import SEED, data_files, validate
 
 
 class Split:
@@ -78,7 +19,7 @@ class Split:
         ``[n, classes]`` float32 one-hot, or ``[n]`` int32, or whatever targets were given.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray | None, seed: int) -> None:
+    def __init__(self, images: np.ndarray, labels: np.ndarray | None, seed) -> None:
         self.images = images
         self.labels = labels
         self._rng = np.random.default_rng(seed)
@@ -91,33 +32,31 @@ class Split:
         return f"Split(images {list(self.images.shape)}, {labels})"
 
     def mean(self) -> np.ndarray:
-        """Return the mean of each feature, ``[features]`` float32."""
+        """Return the mean of each feature, ``[features]`` float32; ValueError if it is empty."""
         return _mean(self.images)
 
     def std(self) -> np.ndarray:
-        """Return the standard deviation of each feature, ``[features]`` float32."""
+        """Return each feature's standard deviation, float32; ValueError if it is empty."""
         return _std(self.images)
 
     def next_batch(
         self, batch_size: int = 100, shuffle: bool = True
     ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
-        """Go through the split once, a batch at a time.
+        """Go through the split once, a batch at a time, every sample exactly once.
 
-        Every sample comes exactly once. The last batch is smaller if ``batch_size`` does not
-        divide the split. Each call draws a new order, reproducible from the data set's seed.
+        Each call draws a new order, reproducible from the data set's seed.
 
         Parameters
         ----------
         batch_size : int
-            Samples in a batch; more than the split holds gives one batch of all of it.
+            Samples in a batch; the last one may be smaller.
         shuffle : bool
-            Draw a new order, or keep the order of ``images``.
+            Draw a new order (batches are copies), or keep that of ``images`` (they are views).
 
         Returns
         -------
         iterator of (images, labels)
-            ``images`` is ``[batch, features]``; ``labels`` the matching labels, or None if the
-            set has none. Shuffled batches are copies; unshuffled ones are views.
+            ``images`` is ``[batch, features]``; ``labels`` match, or are None if there are none.
 
         Raises
         ------
@@ -140,26 +79,11 @@ class Split:
             here = slice(start, stop) if order is None else order[start:stop]
             yield self.images[here], None if self.labels is None else self.labels[here]
 
-    def as_tf(self, batch_size: int = 100, shuffle: bool = True):
-        """Return the same batches as :meth:`next_batch` as a ``tf.data.Dataset``.
+    def as_tf(self, batch_size: int = 100, shuffle: bool = True) -> tf.data.Dataset:
+        """Return the batches of :meth:`next_batch`, its parameters and errors, as TensorFlow's.
 
-        Each pass over it is one epoch in a new order.
-
-        Parameters
-        ----------
-        batch_size, shuffle
-            As in :meth:`next_batch`.
-
-        Returns
-        -------
-        tf.data.Dataset
-            Elements ``(images, labels)``, or ``images`` alone if the set has no labels, with a
-            known length and the next batches prefetched.
-
-        Raises
-        ------
-        ValueError
-            If ``batch_size`` is not a positive whole number.
+        Each pass over it is one epoch. Its elements are ``(images, labels)``, or ``images`` alone
+        if there are no labels; it knows its length and prefetches two batches.
         """
         batch_size = validate.whole(batch_size, "batch_size")
         arrays = (self.images,) if self.labels is None else (self.images, self.labels)
@@ -261,8 +185,7 @@ class Dataset:
     def mean(self) -> np.ndarray:
         """Return the mean of each feature over all of ``X``, ``[features]`` float32.
 
-        For a number that goes into a model use ``train.mean()``, which knows nothing of the test
-        samples.
+        For what goes into a model use ``train.mean()``, which knows nothing of the test samples.
         """
         return _mean(self.X)
 
@@ -307,8 +230,7 @@ class MNIST(Dataset):
 
     Examples
     --------
-    >>> data = MNIST()
-    >>> data
+    >>> MNIST()
     MNIST(train / valid / test: 55,000 / 5,000 / 10,000, X [70000, 784])
     """
 
@@ -318,12 +240,11 @@ class MNIST(Dataset):
 
     def __init__(self, one_hot: bool = True, split=None, seed: int = SEED) -> None:
         sizes = None if split is None else _sizes(split, 70_000)  # before the slow part
-        files = {name: data_file(self._name, name) for name in _FILES[self._name]}
         X = np.empty((70_000, 784), np.float32)
         Y = np.empty(70_000, np.uint8)
         for kind, here in (("train", slice(0, 60_000)), ("t10k", slice(60_000, None))):
-            _read_published(files, self._name, f"{kind}-images-idx3-ubyte.gz", X[here])
-            _read_published(files, self._name, f"{kind}-labels-idx1-ubyte.gz", Y[here])
+            data_files.read(self._name, f"{kind}-images-idx3-ubyte.gz", X[here])
+            data_files.read(self._name, f"{kind}-labels-idx1-ubyte.gz", Y[here])
         Y = _labels(Y, 70_000, one_hot, 10)
         if sizes is None:
             self._cut(X, Y, (5_000, 55_000, 10_000), seed)
@@ -346,33 +267,24 @@ class FashionMNIST(MNIST):
 
     _name = "FashionMNIST"
     class_names = (
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
+        *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+        *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
 
 
-# --- checks of a learner's arrays -------------------------------------------------------------
-
-
 def _samples(X) -> np.ndarray:
+    """Check samples and return them as ``[n, features]`` float32 in ``[0, 1]``."""
     X = validate.numeric(X, "X")
     if X.ndim < 2:
         raise ValueError(f"X must have shape [n, ...], a row per sample, got {list(X.shape)}.")
-    if X.dtype == np.uint8 and X.size:
+    if X.dtype == np.uint8:
         X = np.divide(X, 255, dtype=np.float32)
     X = validate.unit_interval(X, "X").astype(np.float32, copy=False)
     return X.reshape(len(X), -1)
 
 
 def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
+    """Check labels or targets, and turn ``[n]`` labels into int32 or one-hot rows."""
     Y = np.asarray(Y)
     if Y.ndim == 0 or len(Y) != n:
         got = "a single value" if Y.ndim == 0 else f"{len(Y)} labels"
@@ -388,8 +300,7 @@ def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
         raise TypeError(
             f"labels must be whole numbers, got {Y.dtype}. Convert with Y.astype('int32')."
         )
-    if n_classes is None:
-        n_classes = int(Y.max()) + 1
+    n_classes = int(Y.max()) + 1 if n_classes is None else validate.whole(n_classes, "n_classes")
     if Y.min() < 0 or Y.max() >= n_classes:
         wrong = Y.min() if Y.min() < 0 else Y.max()
         raise ValueError(f"labels must lie in 0 to {n_classes - 1}, got {wrong}.")
@@ -401,6 +312,7 @@ def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
 
 
 def _sizes(split, n: int) -> tuple[int, int, int]:
+    """Turn three shares of n samples into numbers of samples."""
     shares = np.asarray(split, np.float64)
     if shares.shape != (3,) or not np.all(shares >= 0) or abs(shares.sum() - 1) > 1e-6:
         raise ValueError(
@@ -423,269 +335,3 @@ def _std(X) -> np.ndarray:
     for start in range(0, len(X), 4096):  # all at once would need the array twice more
         squares += np.square(X[start : start + 4096] - mean).sum(axis=0)
     return np.sqrt(squares / len(X)).astype(np.float32)
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-def _folders(dataset: str) -> list[Path]:
-    """Return where a data set's files are looked for, in this order."""
-    own = os.environ.get("COURSE_DATA")
-    return [ROOT / f"{dataset}_data", *([Path(own) / f"{dataset}_data"] if own else [])]
-
-
-def data_file(dataset: str, name: str) -> Path:
-    """Find a published data file, or fetch it.
-
-    It is looked for in the repository, then in the folder that the environment variable
-    ``COURSE_DATA`` names, then fetched from the published mirrors into the last of these.
-
-    Parameters
-    ----------
-    dataset : {"MNIST", "FashionMNIST"}
-        Which set.
-    name : str
-        Which of its four files.
-
-    Returns
-    -------
-    pathlib.Path
-        The file. Its content is checked when it is read.
-
-    Raises
-    ------
-    DataFileError
-        If it is missing and can't be fetched.
-    """
-    folders = _folders(dataset)
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    return fetch(dataset, name, folders[-1])
-
-
-def fetch(dataset: str, name: str, folder: Path) -> Path:
-    """Download one published file into ``folder``, checked against its SHA-256.
-
-    The file appears under its name only when it is whole and right. A download that breaks off
-    leaves a ``.part`` file, from which the next one goes on. Processes that want the same file
-    at the same time take turns.
-
-    Parameters
-    ----------
-    dataset : {"MNIST", "FashionMNIST"}
-        Which set.
-    name : str
-        Which of its four files.
-    folder : pathlib.Path
-        Where to put it; made if it is missing.
-
-    Returns
-    -------
-    pathlib.Path
-        The file.
-
-    Raises
-    ------
-    DataFileError
-        If the folder can't be written or no mirror delivers the right file.
-    """
-    path = folder / name
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f".{name}.lock")
-        lock.acquire()
-    except OSError as error:
-        raise DataFileError(
-            f"{path} is missing and its folder can't be written ({error.strerror}). "
-            f"Name a folder you may write in the environment variable COURSE_DATA."
-        ) from None
-    failures = []
-    try:
-        if path.is_file():  # another process was quicker
-            return path
-        for mirror in _MIRRORS[dataset]:
-            try:
-                pooch.retrieve(
-                    mirror + name,
-                    known_hash=f"sha256:{_FILES[dataset][name]}",
-                    fname=name,
-                    path=folder,
-                    downloader=_resume,
-                )
-                return path
-            except (requests.RequestException, ValueError, OSError) as error:
-                host = mirror.split("/")[2]
-                failures.append(f"{host}: {type(error).__name__}")
-    finally:
-        lock.release()
-    raise DataFileError(
-        f"{path} is missing and could not be fetched ({'; '.join(failures)}). {mend(path, dataset)}"
-    )
-
-
-def _resume(url: str, output_file: str, pup) -> None:
-    """Download ``url`` for pooch, going on where an earlier attempt broke off."""
-    part = Path(output_file).parent / f"{url.rsplit('/', 1)[1]}.part"
-    have = part.stat().st_size if part.exists() else 0
-    # some servers would otherwise unpack the .gz on the way
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=30) as answer:
-        if answer.status_code == 416:  # the part is as long as the file, or longer: start over
-            part.unlink()
-            return _resume(url, output_file, pup)
-        answer.raise_for_status()
-        goes_on = answer.status_code == 206
-        total = int(answer.headers.get("Content-Length", 0)) + (have if goes_on else 0)
-        with (
-            part.open("ab" if goes_on else "wb") as file,
-            tqdm(total=total, initial=have if goes_on else 0, unit="B", unit_scale=True) as bar,
-        ):
-            bar.set_description(part.stem)
-            for chunk in answer.iter_content(1 << 12):
-                bar.update(file.write(chunk))
-    if total and part.stat().st_size < total:
-        raise requests.ConnectionError(f"{url} broke off")
-    # whole now, right or wrong: pooch checks it, and a wrong one must not be gone on with
-    shutil.move(part, output_file)
-
-
-def _read_published(files: dict[str, Path], dataset: str, name: str, out: np.ndarray) -> None:
-    """Read a published file into ``out``, or say what is wrong with it."""
-    path = files[name]
-    data = path.read_bytes()
-    try:
-        if hashlib.sha256(data).hexdigest() != _FILES[dataset][name]:
-            read_idx(data, np.empty(out.shape, np.uint8))  # says what is wrong, if it can tell
-            raise ValueError("is not the published file: its SHA-256 differs")
-        read_idx(data, out)
-    except ValueError as error:
-        raise DataFileError(f"{path} {error}. {mend(path, dataset)}") from None
-
-
-def read_idx(data: bytes, out: np.ndarray) -> None:
-    """Decompress a gzipped IDX file into an array.
-
-    Parameters
-    ----------
-    data : bytes
-        The file's content: gzip around big-endian IDX of unsigned bytes.
-    out : numpy.ndarray
-        Where its numbers go, contiguous: ``[n]`` uint8 labels as they are, ``[n, features]``
-        float32 pixels divided by 255, or uint8 pixels as they are.
-
-    Raises
-    ------
-    ValueError
-        If the content is no gzip, broken, no IDX of the right rank, or of another size. The
-        message goes on after the file's name.
-
-    References
-    ----------
-    Y. LeCun, C. Cortes and C. Burges, *The MNIST database of handwritten digits*, 1998 (the IDX
-    format).
-    """
-    if data[:2] != b"\x1f\x8b":
-        looks = "an HTML page" if data.lstrip()[:1] == b"<" else "something else"
-        raise ValueError(f"is not a gzip file but {looks} (it starts with {data[:9]!r})")
-    rank = 1 if out.ndim == 1 else 3
-    head_size = 4 + 4 * rank
-    unpacker = zlib.decompressobj(wbits=31)  # 31: gzip, with its own checksum
-    flat = out.reshape(-1)
-    filled, start, head = 0, 0, b""
-    try:
-        while start < len(data) and not unpacker.eof:
-            block = unpacker.decompress(data[start : start + (1 << 18)])
-            start += 1 << 18
-            if len(head) < head_size:
-                taken = head_size - len(head)
-                head, block = head + block[:taken], block[taken:]
-                if len(head) == head_size:
-                    _check_header(head, rank, out)
-            pixels = np.frombuffer(block, np.uint8)
-            if filled + len(pixels) > flat.size:
-                raise ValueError(f"holds more than the {flat.size:,} numbers its header names")
-            here = flat[filled : filled + len(pixels)]
-            if out.dtype == np.float32:
-                np.divide(pixels, np.float32(255), out=here)
-            else:
-                here[:] = pixels
-            filled += len(pixels)
-    except zlib.error as error:
-        raise ValueError(f"is damaged ({error})") from None
-    if not unpacker.eof or filled < flat.size:
-        raise ValueError(f"is cut off: {filled:,} of {flat.size:,} numbers are there")
-
-
-def _check_header(head: bytes, rank: int, out: np.ndarray) -> None:
-    magic = 0x800 + rank
-    got = int.from_bytes(head[:4], "big")
-    if got != magic:
-        raise ValueError(f"has the magic number {got}, not {magic}: it is no IDX file of this kind")
-    shape = np.frombuffer(head, ">u4", offset=4).tolist()
-    if shape[0] != len(out) or np.prod(shape) != out.size:
-        raise ValueError(f"holds an array of shape {shape}, not {len(out):,} samples")
-
-
-def damages(dataset: str) -> dict[Path, str]:
-    """Look through the four files of a data set, each compared with its SHA-256.
-
-    Parameters
-    ----------
-    dataset : {"MNIST", "FashionMNIST"}
-        Which set.
-
-    Returns
-    -------
-    dict
-        Each file that is not as published, and what is wrong with it: ``"missing"``,
-        ``"damaged"`` or ``"unreadable"``. Empty if all is well.
-    """
-    wrong = {}
-    for name, digest in _FILES[dataset].items():
-        paths = [folder / name for folder in _folders(dataset)]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
-            wrong[paths[-1]] = "missing"
-            continue
-        try:
-            if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                wrong[path] = "damaged"
-        except OSError:
-            wrong[path] = "unreadable"
-    return wrong
-
-
-def mend(path: Path, dataset: str) -> str:
-    """Say which one command brings a missing or damaged data file back."""
-    if path.parent == ROOT / f"{dataset}_data" and (ROOT / ".git").exists():
-        return (
-            f"Mend it with: git -C {shlex.quote(str(ROOT))} checkout -- {dataset}_data/{path.name}"
-        )
-    return "With a network, mend it with: python -m libs.datasets"
-
-
-def main() -> int:
-    """Check every data file; fetch anew what is missing or damaged. Return the exit status."""
-    status = 0
-    for dataset in _FILES:
-        wrong = damages(dataset)
-        print(f"{dataset}: {4 - len(wrong)} of 4 files are right")
-        for path, what in wrong.items():
-            aside = path.with_name(f"{path.name}.damaged")
-            try:
-                if path.exists():
-                    path.replace(aside)  # kept until the right one is there
-                fetch(dataset, path.name, path.parent)
-                aside.unlink(missing_ok=True)
-                print(f"{path} was {what}: fetched")
-            except OSError as error:
-                if aside.exists():
-                    aside.replace(path)
-                print(f"{path} is {what}: {error}")
-                status = 1
-    return status
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -10,35 +10,25 @@ from typing import BinaryIO
 
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[BinaryIO]:
-    """Open a binary file beside ``path`` that takes its place once it is written whole.
+    """Open a binary file beside ``path`` that takes its place once it is complete.
 
-    Parameters
-    ----------
-    path : path
-        The file to make or replace; its folder is made if it is missing.
-
-    Yields
-    ------
-    binary file
-        What is written there appears as ``path`` when the block ends without an exception, and
-        disappears when it does not.
+    What is written there appears as ``path`` if the block ends without an exception, and
+    disappears if not. Its folder is made if it is missing.
 
     Examples
     --------
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> with replacing(folder / "note.txt") as file:
-    ...     _ = file.write(b"whole")
-    >>> (folder / "note.txt").read_text()
-    'whole'
+    >>> with replacing("new/note.txt") as file:
+    ...     _ = file.write(b"complete")
+    >>> Path("new/note.txt").read_text("utf-8")
+    'complete'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    beside = Path(name)
+    # not tempfile's: that is readable by its owner alone, and some file systems know no chmod
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             yield file
-        beside.chmod(0o644)  # mkstemp makes it readable by its owner alone
         beside.replace(path)
     except BaseException:
         beside.unlink(missing_ok=True)

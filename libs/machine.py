@@ -13,7 +13,8 @@ import psutil
 import tensorflow as tf
 from IPython import get_ipython
 
-from libs.datasets import ROOT, damages, mend
+from libs import ROOT
+from libs.data_files import repair_hint, verify
 
 #: The versions that the course is tested with: Python's oldest and newest, the oldest others.
 _PYTHON, _TENSORFLOW, _KERAS = ((3, 11), (3, 13)), (2, 21), (3, 15)
@@ -242,8 +243,8 @@ def _disk() -> Line:
 
 
 def _data(dataset: str) -> Line:
-    wrong = damages(dataset)
+    wrong = verify(dataset)
     if wrong:
         found = "; ".join(f"{path.name} is {what}" for path, what in wrong.items())
-        return Line("problem", f"{dataset} data", found, mend(next(iter(wrong)), dataset))
+        return Line("problem", f"{dataset} data", found, repair_hint(next(iter(wrong)), dataset))
     return Line("ok", f"{dataset} data", "4 files, SHA-256 right")

@@ -31,12 +31,12 @@ def montage(
     padding : int
         Pixels between the images and around them.
     fill : float
-        What padding and empty places hold, as a share of full brightness: 1.0 for floats, the
-        type's largest value for integers.
+        What padding and empty places hold, as a share of full brightness: 1.0 for floats, 255
+        for integers.
     columns : int, optional
         Images in a row; by default the grid is as square as it can be.
     saveto : path, optional
-        PNG file to write as well (float in ``[0, 1]`` or uint8 only), never half written.
+        PNG file to write as well (only floats in ``[0, 1]`` or integers from 0 to 255).
 
     Returns
     -------
@@ -88,8 +88,8 @@ def montage(
 def montage_filters(W, padding: int = 1) -> np.ndarray:
     """Lay the kernels of a convolution layer out on one canvas.
 
-    A layer that reads one channel gives a grid as square as it can be, one kernel a place.
-    A layer that reads several gives one row per input channel and one column per filter.
+    A layer that reads one channel gives a grid as square as it can be; one that reads several
+    gives a row per input channel and a column per filter.
 
     Parameters
     ----------
@@ -175,13 +175,8 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
     n_output = validate.whole(n_output, "n_output")
     if len(x.shape) > 2:
         x = keras.layers.Flatten()(x)
-    layer = keras.layers.Dense(
-        n_output,
-        activation=activation,
-        kernel_initializer="glorot_uniform",
-        bias_initializer="zeros",
-        name=name,
-    )
+    # Keras' own start: a Glorot-uniform kernel, a bias of zeros
+    layer = keras.layers.Dense(n_output, activation=activation, name=name)
     return layer(x), layer.kernel
 
 
@@ -191,8 +186,7 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     Parameters
     ----------
     images : array
-        Any shape, such as ``[n, 784]`` or ``[n, height, width, channels]``, in which every number
-        counts as a pixel.
+        Any shape; every number counts as a pixel.
     noise : float
         How likely a pixel is lost, 0 (none) to 1 (all).
     seed : int
@@ -229,8 +223,8 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
 def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     """Lay a square grid of codes over the latent plane.
 
-    The codes run as a montage does, row by row from the upper left, with y pointing up as in a
-    scatter plot: ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
+    The codes run as a montage does, row by row from the upper left, with y pointing up:
+    ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
 
     Parameters
     ----------
@@ -239,8 +233,7 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     low, high : float or pair of floats, optional
         If given, the grid is evenly spaced: it parts the rectangle from ``low`` to ``high`` (one
         number for both axes, or x and y) into n × n cells and holds their centres. By default it
-        follows a standard Gaussian: each axis holds the quantiles ``(i + 0.5) / n``, close
-        together where codes are likely.
+        follows a standard Gaussian: each axis holds the quantiles ``(i + 0.5) / n``.
 
     Returns
     -------
@@ -258,11 +251,8 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
 
     Examples
     --------
-    >>> latent_grid(2, low=0, high=1)
-    array([[0.25, 0.75],
-           [0.75, 0.75],
-           [0.25, 0.25],
-           [0.75, 0.25]], dtype=float32)
+    >>> latent_grid(2, low=0, high=1).tolist()
+    [[0.25, 0.75], [0.75, 0.75], [0.25, 0.25], [0.75, 0.25]]
     """
     n = validate.whole(n, "n")
     shares = (np.arange(n) + 0.5) / n
@@ -278,10 +268,9 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
 def grid_assignment(codes) -> np.ndarray:
     """Give each point its own place on a square grid, so that neighbours stay neighbours.
 
-    Each coordinate is first replaced by its rank, which spreads the points over the square
-    whatever their scale; then the assignment with the least sum of squared distances to the
-    places is found. That takes about a second for 1,600 points and a few for 2,500; longer where
-    most of them lie along a line.
+    Coordinates are replaced by their ranks, which spreads the points over the square; then the
+    assignment with the least sum of squared distances to the places is found. That takes about a
+    second for 1,600 points and a few for 2,500; longer where most of them lie along a line.
 
     Parameters
     ----------
@@ -291,12 +280,13 @@ def grid_assignment(codes) -> np.ndarray:
     Returns
     -------
     numpy.ndarray
-        ``[n]`` integers: which point goes to each place, row by row from the upper left, y
-        pointing up, as in :func:`latent_grid`. ``montage(images[grid_assignment(codes)])`` shows
-        the points' images in their places.
+        ``[n]`` integers: which point goes to each place, in the order of :func:`latent_grid`.
+        ``montage(images[grid_assignment(codes)])`` shows the points' images in their places.
 
     Raises
     ------
+    TypeError
+        If ``codes`` are not numbers.
     ValueError
         If ``codes`` is not ``[n, 2]`` and finite, or n is not a square number.
 

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import libs.autoencoder
+from libs import ROOT
 from libs.autoencoder import Autoencoder, load
-from libs.datasets import ROOT, Dataset, FashionMNIST
+from libs.datasets import Dataset, FashionMNIST
 
 SMALL = {"shape": (8, 8), "layers": [12], "code": 3}
 

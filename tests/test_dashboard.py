@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from PIL import Image
 
-from libs import dashboard, dashboard_view
+from libs import ROOT, dashboard, dashboard_view
 from libs.dashboard import Dashboard, DashboardCallback
-from libs.datasets import ROOT, Dataset
+from libs.datasets import Dataset
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.random((40, 6), dtype=np.float32)

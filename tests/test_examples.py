@@ -1,8 +1,9 @@
-"""The examples in the docstrings of libs say what really comes out."""
+"""The examples in the docstrings of libs say what really comes out, and leave nothing behind."""
 
 import doctest
 import importlib
 import pkgutil
+import tempfile
 
 import pytest
 
@@ -10,5 +11,11 @@ import libs
 
 
 @pytest.mark.parametrize("name", [module.name for module in pkgutil.iter_modules(libs.__path__)])
-def test_the_examples_are_true(name):
+def test_the_examples_are_true(name, tmp_path, monkeypatch):
+    here, scratch = tmp_path / "here", tmp_path / "scratch"
+    here.mkdir()
+    scratch.mkdir()
+    monkeypatch.chdir(here)  # where an example may write
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     assert doctest.testmod(importlib.import_module(f"libs.{name}")).failed == 0
+    assert list(scratch.iterdir()) == []

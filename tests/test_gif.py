@@ -124,7 +124,12 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
         (np.full((2, 3, 3), 1.5), {}, ValueError, r"imgs must lie in \[0, 1\], got 1.5 to 1.5"),
         (np.full((2, 3, 3), np.nan), {}, ValueError, r"imgs must be finite, got nan"),
         (np.full((2, 3, 3), 256), {}, ValueError, r"integers from 0 to 255, .* got int64 from 256"),
-        (np.zeros((2, 3, 3)), {"interval": 0}, ValueError, r"interval must be 0\.02 to 600"),
+        (
+            np.zeros((2, 3, 3)),
+            {"interval": 0},
+            ValueError,
+            r"interval must be a finite number from 0\.02 to 600",
+        ),
         (
             np.zeros((4, 3, 3)),
             {"interval": 300},
@@ -133,7 +138,7 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
         ),
         (np.zeros((2, 3, 3)), {"scale": 0}, ValueError, r"scale .* got 0"),
         (np.zeros((2, 3, 3)), {"loop": -1}, ValueError, r"loop .* got -1"),
-        (np.zeros((2, 3, 3, 3)), {"cmap": "gray"}, ValueError, r"cmap colours gray images"),
+        (np.zeros((2, 3, 3, 3)), {"cmap": "gray"}, ValueError, r"cmap colours grey images"),
         (np.zeros((2, 3, 3)), {"cmap": "no such"}, KeyError, r"no such"),
     ],
 )

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import pytest
 from markdown_it import MarkdownIt
 
-from libs.datasets import ROOT
+from libs import ROOT
 
 NOTEBOOKS = ROOT / "notebooks"
 GLOSSARY = "glossary.ipynb"

@@ -275,7 +275,7 @@ ANSWERS = {
         "Read-only file system|Permission denied",
     ),
     "changes the data": (
-        "import libs.datasets as d, pathlib\n(d.ROOT / 'MNIST_data' / 'x').write_bytes(b'')",
+        "import libs\n(libs.ROOT / 'MNIST_data' / 'x').write_bytes(b'')",
         "Read-only file system|Permission denied",
     ),
     "becomes the superuser": (

@@ -13,7 +13,7 @@ from grader.commands.feedback import feedback
 from grader.commands.grade import grade
 from grader.course import Course
 from grader.files import write
-from libs.datasets import ROOT
+from libs import ROOT
 from tools.make_class import make_class
 
 pytestmark = [

@@ -24,7 +24,7 @@ from grader.commands.collect import collect
 from grader.commands.grade import grade
 from grader.course import Course
 from grader.gradebook import Book
-from libs.datasets import ROOT
+from libs import ROOT
 
 COMMANDS = ["release", "collect", "grade", "feedback", "export", "prove", "pack"]
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.gradebook

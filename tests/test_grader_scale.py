@@ -26,7 +26,7 @@ from grader.course import Course, CourseError
 from grader.gradebook import Book, Locks
 from grader.trusted.mark import Marker
 from grader.trusted.sandbox import find_bubblewrap
-from libs.datasets import ROOT
+from libs import ROOT
 
 pytestmark = [
     pytest.mark.sandbox,

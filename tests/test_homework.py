@@ -10,7 +10,7 @@ from grader.commands.prove import prove, rules
 from grader.course import Course
 from grader.pool import local_pool
 from grader.trusted.mark import Marker
-from libs.datasets import ROOT
+from libs import ROOT
 
 pytestmark = pytest.mark.sandbox
 COURSE = Course(ROOT / "homework")

@@ -14,7 +14,7 @@ import pytest
 
 from grader.assignment import Assignment
 from grader.submission import grade_id
-from libs.datasets import ROOT
+from libs import ROOT
 
 HOMEWORK = ROOT / "homework"
 PAGE = (HOMEWORK / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,7 @@ import psutil
 import pytest
 import tensorflow as tf
 
-from libs import datasets, machine
-from libs.datasets import ROOT
+from libs import ROOT, data_files, machine
 from libs.machine import report
 
 
@@ -22,7 +21,7 @@ def data_folder(tmp_path, monkeypatch):
     """A copy of the data, in which files can be broken."""
     for dataset in ("MNIST", "FashionMNIST"):
         shutil.copytree(ROOT / f"{dataset}_data", tmp_path / f"{dataset}_data")
-    monkeypatch.setattr(datasets, "_folders", lambda dataset: [tmp_path / f"{dataset}_data"])
+    monkeypatch.setattr(data_files, "_folders", lambda dataset: [tmp_path / f"{dataset}_data"])
     return tmp_path
 
 
@@ -52,7 +51,7 @@ def test_a_missing_file(data_folder):
     found = report()
     assert len(found.problems) == 1
     assert "MNIST data: t10k-labels-idx1-ubyte.gz is missing" in found.problems[0]
-    assert "python -m libs.datasets" in found.problems[0]
+    assert "python -m libs.data_files" in found.problems[0]
     assert found.verdict == "One problem to solve first."
 
 
@@ -70,14 +69,14 @@ def test_several_files_and_one_advice(data_folder):
         path.write_bytes(b"<html>Not found</html>")
     (problem,) = report().problems
     assert problem.count("is damaged") == 4
-    assert problem.count("python -m libs.datasets") == 1
+    assert problem.count("python -m libs.data_files") == 1
 
 
 def test_in_the_repository_git_mends(monkeypatch):
     wrong = {"t10k-labels-idx1-ubyte.gz": "another digest"}
-    monkeypatch.setitem(datasets._FILES, "MNIST", wrong)
+    monkeypatch.setitem(data_files.FILES, "MNIST", wrong)
     (problem,) = report().problems
-    how = "checkout -- MNIST_data/" if (ROOT / ".git").exists() else "python -m libs.datasets"
+    how = "checkout -- MNIST_data/" if (ROOT / ".git").exists() else "python -m libs.data_files"
     assert how in problem
 
 
@@ -161,7 +160,7 @@ def test_how_it_reads(data_folder):
     (data_folder / "MNIST_data" / "t10k-labels-idx1-ubyte.gz").unlink()
     text = repr(report())
     assert "✗ MNIST data" in text
-    assert "→ With a network, mend it with: python -m libs.datasets" in text
+    assert "→ With a network, mend it with: python -m libs.data_files" in text
     page = report()._repr_html_()
     assert page.count("<tr>") == 1 + len(report().lines)
     assert "One problem to solve first." in page

@@ -12,7 +12,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
-from libs.datasets import ROOT
+from libs import ROOT
 from libs.notebook import OUT, Picture, quiz, show, start
 
 

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from markdown_it import MarkdownIt
 
+from libs import ROOT
 from libs.check import Verdict
-from libs.datasets import ROOT
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d-", path.name)]

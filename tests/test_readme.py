@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from PIL import Image
 from project import TEST, read, targets
 
-from libs import ROOT, datasets
+from libs import ROOT, data_files
 
 MARKDOWN = MarkdownIt().enable("table")
 FOLDERS = [p for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")]
@@ -138,8 +138,8 @@ def test_make_help_lists_the_commands_and_each_knows_what_to_do():
 def test_the_note_beside_the_data_files_is_right(dataset):
     folder = ROOT / f"{dataset}_data"
     note = read(folder / "README.md")
-    assert {p.name for p in folder.glob("*.gz")} == set(datasets._FILES[dataset])
-    for name, sha256 in datasets._FILES[dataset].items():
+    assert {p.name for p in folder.glob("*.gz")} == set(data_files.FILES[dataset])
+    for name, sha256 in data_files.FILES[dataset].items():
         content = (folder / name).read_bytes()
         assert hashlib.sha256(content).hexdigest() == sha256, f"{name} is not the published file"
         assert f"{sha256}  {name}\n" in note

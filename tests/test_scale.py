@@ -12,8 +12,8 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from libs import ROOT
 from libs import workers as module
-from libs.datasets import ROOT
 from libs.workers import Workers, free_ports, tf_config
 
 TRAIN = ROOT / "notebooks" / "scale" / "train.py"

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from libs.datasets import ROOT
+from libs import ROOT
 
 TOOL = Path("tools", "workspace.py")
 LESSON = "03-logistic-regression.ipynb"
@@ -508,7 +508,6 @@ def test_lessons_write_beside_the_copies(cwd, writes_in, tmp_path, monkeypatch):
     (tmp_path / "work" / "a").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / cwd)
     monkeypatch.setattr("libs.ROOT", tmp_path)
-    monkeypatch.setattr("libs.datasets.ROOT", tmp_path)
     spec = importlib.util.spec_from_file_location("again", ROOT / "libs" / "notebook.py")
     again = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(again)

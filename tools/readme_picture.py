@@ -11,7 +11,8 @@ import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from libs.datasets import MNIST, SEED
+from libs import SEED
+from libs.datasets import MNIST
 from libs.gif import Gif, build_gif
 from libs.utils import montage
 

@@ -6,8 +6,9 @@ Without TF_CONFIG it trains alone. With it, start the same command once for ever
 takes its share of every batch, and the gradients are added up between them. Lesson 10 explains it.
 """
 
+from libs import SEED
 from libs.checkpoints import Checkpoints
-from libs.datasets import MNIST, SEED
+from libs.datasets import MNIST
 
 import argparse
 import functools
