@@ -99,13 +99,13 @@ def install(part: str, *locks: str) -> bool:
     content = b"".join((ROOT / lock).read_bytes() for lock in locks)
     digest = hashlib.sha256(content).hexdigest()
     stamp = VENV / f".{part}.sha256"
-    if stamp.exists() and stamp.read_text() == digest:
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
         return False
     check_disk(part)
     print(f"install: installing {', '.join(locks)}", flush=True)
     stamp.unlink(missing_ok=True)
     pip("install", "--quiet", "--require-hashes", *(f"--requirement={lock}" for lock in locks))
-    stamp.write_text(digest)
+    stamp.write_text(digest, encoding="utf-8")
     return True
 
 
@@ -127,7 +127,9 @@ def finish() -> None:
     settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
-    settings.write_text(json.dumps({"@jupyterlab/apputils-extension:notification": quiet}))
+    settings.write_text(
+        json.dumps({"@jupyterlab/apputils-extension:notification": quiet}), encoding="utf-8"
+    )
 
 
 def switch_off_nbgrader() -> None:
@@ -136,7 +138,7 @@ def switch_off_nbgrader() -> None:
     off = {f"@jupyter/nbgrader:{part}": True for part in (*parts, "validate-assignment")}
     page = VENV / "etc" / "jupyter" / "labconfig" / "page_config.json"
     page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(json.dumps({"disabledExtensions": off}, indent=1))
+    page.write_text(json.dumps({"disabledExtensions": off}, indent=1), encoding="utf-8")
 
 
 def main() -> None:

@@ -112,7 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"benchmarks: {name} crashed, see above", file=sys.stderr)
     print_table(rows)
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        options.json.write_text(
+            json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
     return status
 
 

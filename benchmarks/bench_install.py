@@ -118,7 +118,7 @@ def _measure(install) -> tuple[dict[str, float], float, list[float]]:
             step(folder, environment)
             seconds[step.__name__] = time.perf_counter() - start
         pack = sum(p.stat().st_size for p in (folder / ".git").rglob("*.pack")) / 1e6
-        return seconds, pack, _megabytes(log.read_text()) if log.exists() else []
+        return seconds, pack, _megabytes(log.read_text(encoding="utf-8")) if log.exists() else []
 
 
 def _megabytes(log: str) -> list[float]:

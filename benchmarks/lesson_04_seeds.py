@@ -245,7 +245,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     arguments = parser.parse_args()
     X = MNIST().X
-    found = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    found = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.is_file() else {}
     for seed in arguments.seeds:
         print(f"seed {seed}", flush=True)
         for part in arguments.only:

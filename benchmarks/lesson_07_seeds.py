@@ -261,14 +261,14 @@ def main() -> None:
     tf.get_logger().setLevel("ERROR")  # no word about tracing: each network is traced once
     data = MNIST()
     both = Dataset(data.X[:60_000], data.Y[:60_000])
-    found = json.loads(SAVED.read_text("utf-8")) if chosen.save and SAVED.exists() else {}
+    found = json.loads(SAVED.read_text(encoding="utf-8")) if chosen.save and SAVED.exists() else {}
     for seed in chosen.seeds:
         for name in chosen.rungs:
             values = measure(name, seed, data, both)
             found.setdefault(name, {})[str(seed)] = values.round(4).tolist()
             print(f"seed {seed:2} {name:22} {values[:4].round(4)} {values[4]:.0f} s", flush=True)
             if chosen.save:
-                SAVED.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+                SAVED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
     columns = ("validation, last", "averaged", "test, last", "averaged")
     print(f"\n{'':24} " + " ".join(f"{column:26}" for column in columns))

@@ -96,7 +96,7 @@ class Course:
         """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
         path = self.root / "submitted" / student / name / "collected.json"
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            origin = json.loads(path.read_text())
+            origin = json.loads(path.read_text(encoding="utf-8"))
             return str(origin["name"]), str(origin["lms"])
         return "", student
 
@@ -107,11 +107,11 @@ class Course:
     def record(self, name: str, student: str) -> dict | None:
         """Return the record of a submission, None if it is not graded."""
         try:
-            return json.loads(self.record_path(name, student).read_text())
+            return json.loads(self.record_path(name, student).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return None
 
     def records(self, name: str) -> list[dict]:
         """Return all records of an assignment."""
         paths = sorted((self.root / "records" / name).glob("*.json"))
-        return [json.loads(path.read_text()) for path in paths]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]

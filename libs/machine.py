@@ -211,9 +211,14 @@ def _free_memory() -> float:
         ),
     ):
         try:
-            left = int((folder / limit).read_text()) - int((folder / used).read_text())
+            left = int((folder / limit).read_text(encoding="utf-8")) - int(
+                (folder / used).read_text(encoding="utf-8")
+            )
             # files that were read count as used, but make room when room is needed
-            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            stat = dict(
+                line.split()
+                for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
+            )
             free = min(free, left + int(stat.get(cache, 0)))
         except (OSError, ValueError):  # no container, or one without a limit ("max")
             continue

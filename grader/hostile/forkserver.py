@@ -55,7 +55,9 @@ def become(uid: int) -> None:
     bubblewrap, started by the superuser, covers parts of /proc, and a covered /proc can't be
     mounted anew in an inner sandbox; as another user they can't be written anyway.
     """
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in (
+        Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    ):
         if (place := line.split()[4]).startswith("/proc/"):
             _call("umount2", place.encode(), 0)
     os.setgroups([])
@@ -78,9 +80,9 @@ def isolate(folders: list[str], size: int) -> None:
     """
     uid, gid = os.getuid(), os.getgid()
     _call("unshare", _NEW_ALL)
-    Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
+    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
+    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
     if (child := os.fork()) != 0:
         close_all_but(2)
         os.waitpid(child, 0)
@@ -90,7 +92,7 @@ def isolate(folders: list[str], size: int) -> None:
         options = f"size={size},nr_inodes=50000,mode=0755".encode()
         _call("mount", b"tmpfs", folder.encode(), b"tmpfs", _NOSUID | _NODEV, options)
     _call("mount", b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None)
-    Path("/proc/sys/user/max_user_namespaces").write_text("0")
+    Path("/proc/sys/user/max_user_namespaces").write_text("0", encoding="utf-8")
 
 
 def renounce() -> None:
@@ -147,7 +149,7 @@ def student(connection: socket.socket, settings: dict) -> None:
         renounce()
         forbid()
         with contextlib.suppress(OSError):  # where memory is short, end this and nothing else
-            Path("/proc/self/oom_score_adj").write_text("1000")
+            Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
         close_all_but(connection.fileno())
         limit(settings["limits"])
         os.chdir(settings["home"])
