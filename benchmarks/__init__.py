@@ -4,12 +4,19 @@ A benchmark is a module ``bench_NAME.py`` with a function ``rows()`` that return
 makes. ``python -m benchmarks`` runs them and prints one table.
 """
 
+import contextlib
 import gc
+import importlib
+import importlib.util
+import multiprocessing
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 
 from tqdm import tqdm
+
+PYTORCH = "PyTorch, eager"
 
 
 def race(
@@ -99,3 +106,37 @@ def row(
         "bound": bound,
         "unit": unit,
     }
+
+
+@contextlib.contextmanager
+def new_process() -> Iterator[Callable]:
+    """Yield a function that calls a function with arguments in a new process, the same each time.
+
+    TensorFlow and PyTorch in one process crash, and what crashes shall not end the others.
+    """
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
+def rows_of(name: str) -> list[dict]:
+    """Run a benchmark in this process."""
+    return importlib.import_module(f"benchmarks.bench_{name}").rows()
+
+
+@contextlib.contextmanager
+def pytorch(benchmark: str) -> Iterator[Callable | None]:
+    """Yield a function that calls one of :mod:`benchmarks.torch_peers`, by name; None without.
+
+    PyTorch is no part of the course: ``.venv/bin/pip install torch==2.13.*``.
+    """
+    if importlib.util.find_spec("torch") is None:
+        print(f"{benchmark}: no PyTorch here, so no rows for it (pip install torch)")
+        yield None
+        return
+    with new_process() as call:
+        yield lambda name, *arguments: call(_torch_peer, name, *arguments)
+
+
+def _torch_peer(name: str, *arguments):
+    """Call a function of a module that must not be imported beside TensorFlow."""
+    return getattr(importlib.import_module("benchmarks.torch_peers"), name)(*arguments)

@@ -1,7 +1,6 @@
 """Measure ours beside its peers and print one table of ratios."""
 
 import argparse
-import importlib
 import json
 import sys
 import traceback
@@ -12,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from tqdm import tqdm
+
+from benchmarks import new_process, rows_of
 
 # In the order of the table; the slowest stands last.
 NAMES = ["datasets", "montage", "gif", "batches", "dashboard", "inverse", "training"]
@@ -102,9 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in bar:
         bar.set_description(name)
         try:
-            # imported late: --help needs no TensorFlow, and one that fails leaves the others
-            found = importlib.import_module(f"benchmarks.bench_{name}").rows()
-            rows += [{"name": name, **row} for row in found]
+            with new_process() as call:
+                rows += [{"name": name, **row} for row in call(rows_of, name)]
         except Exception:
             status = 1
             bar.clear()

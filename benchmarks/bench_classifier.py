@@ -8,77 +8,23 @@ runs lesson 07's own fast recipe. Each way is asked for its test accuracy every 
 the clock stopped; what it takes to build, trace and compile counts. This benchmark watches the
 test images to compare speeds, and chooses nothing by them.
 
-PyTorch is no part of the course; its row is there if it is installed:
-``.venv/bin/pip install torch==2.13.*``.
+PyTorch's row is there if it is installed: see :func:`benchmarks.pytorch`.
 """
 
 import libs  # noqa: F401 — starts TensorFlow quietly
 
 # isort: split
-import time
-from collections.abc import Callable
+import contextlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import initializers, layers
 
-from benchmarks import row
+from benchmarks import PYTORCH, pytorch, row
+from benchmarks.clock import BATCH, EVERY, FILTERS, GOAL, SEED, STEPS, Clock, Reached, orders
 from benchmarks.lesson_07_seeds import train_fast
 from libs.datasets import MNIST, Dataset
-
-try:
-    import torch
-    from torch import nn
-except ImportError:
-    torch = None
-
-_BATCH, _STEPS, _EVERY, _GOAL, _SEED = 100, 10_000, 500, 0.993, 42
-_FILTERS = ((6, 6, 1), (12, 5, 2), (24, 4, 2))  # how many, side, stride
-
-
-class Reached(Exception):
-    """The goal is reached: stop training."""
-
-
-class Clock:
-    """Counts seconds of training, and stands still while it asks for the accuracy.
-
-    Parameters
-    ----------
-    images : ndarray, float32, shape [n, 784]
-    labels : ndarray, int, shape [n]
-    """
-
-    def __init__(self, images, labels):
-        self.images, self.labels = images, labels
-        self.seconds, self.accuracy = 0.0, 0.0
-        self.began = time.perf_counter()
-
-    def look(self, classify: Callable) -> None:
-        """Measure accuracy; raise `Reached` at the goal.
-
-        Parameters
-        ----------
-        classify : function
-            Scores, ``[n, 10]``, of images, ``[n, 784]``.
-        """
-        self.seconds += time.perf_counter() - self.began
-        parts = np.split(self.images, 10)
-        chosen = np.concatenate([np.argmax(classify(part), axis=1) for part in parts])
-        self.accuracy = float(np.mean(chosen == self.labels))
-        print(f"  {self.seconds:5.1f} s {self.accuracy:.4f}", flush=True)
-        if self.accuracy >= _GOAL:
-            raise Reached
-        self.began = time.perf_counter()
-
-
-def orders(n: int):
-    """Yield 20 times 500 batches' indices, ``[500, 100]``, a new order each epoch."""
-    rng = np.random.default_rng(_SEED)
-    epochs = -(-_STEPS * _BATCH // n)
-    order = np.concatenate([rng.permutation(n) for _ in range(epochs)])[: _STEPS * _BATCH]
-    yield from order.astype(np.int32).reshape(-1, _EVERY, _BATCH)
 
 
 class Falling(keras.optimizers.schedules.LearningRateSchedule):
@@ -96,7 +42,7 @@ def published() -> keras.Model:
         "bias_initializer": initializers.Constant(0.1),
     }
     model = keras.Sequential([keras.Input((784,)), layers.Reshape((28, 28, 1))])
-    for filters, side, stride in _FILTERS:
+    for filters, side, stride in FILTERS:
         model.add(layers.Conv2D(filters, side, stride, "same", activation="relu", **start))
     model.add(layers.Flatten())
     model.add(layers.Dense(200, "relu", **start))
@@ -114,7 +60,7 @@ def one_call(images, labels, clock):
 
     @tf.function
     def steps(order):
-        for i in tf.range(_EVERY):
+        for i in tf.range(EVERY):
             with tf.GradientTape() as tape:
                 scores = model(tf.gather(images, order[i]), training=True)
                 truth = tf.gather(labels, order[i])
@@ -132,21 +78,21 @@ def fit(images, labels, clock):
 
     class Look(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if self.model.optimizer.iterations % _EVERY == 0:
+            if self.model.optimizer.iterations % EVERY == 0:
                 clock.look(self.model)
 
     model = published()
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(Falling()), loss)
-    steps = _STEPS * _BATCH // len(images) + 1
-    model.fit(images, labels, _BATCH, epochs=steps, verbose=0, callbacks=[Look()])
+    steps = STEPS * BATCH // len(images) + 1
+    model.fit(images, labels, BATCH, epochs=steps, verbose=0, callbacks=[Look()])
 
 
 def sessions(images, labels, clock):
     """Train as TensorFlow 1 programs did: feed each batch into a placeholder."""
     v1 = tf.compat.v1
     with tf.Graph().as_default():
-        v1.set_random_seed(_SEED)
+        v1.set_random_seed(SEED)
         x, y = v1.placeholder(tf.float32, [None, 784]), v1.placeholder(tf.int32, [None])
         dropped, step = v1.placeholder(tf.float32), v1.placeholder(tf.float32)
 
@@ -155,7 +101,7 @@ def sessions(images, labels, clock):
             return kernel, v1.Variable(tf.fill([shape[-1]], 0.1))
 
         h, channels = tf.reshape(x, [-1, 28, 28, 1]), 1
-        for filters, side, stride in _FILTERS:
+        for filters, side, stride in FILTERS:
             kernel, bias = parameters([side, side, channels, filters])
             h, channels = tf.nn.relu(tf.nn.conv2d(h, kernel, stride, "SAME") + bias), filters
         kernel, bias = parameters([7 * 7 * 24, 200])
@@ -176,49 +122,9 @@ def sessions(images, labels, clock):
                 clock.look(lambda part: session.run(scores, {x: part, dropped: 0.0}))
 
 
-def pytorch(images, labels, clock):
-    """Train in PyTorch, eagerly, as most of its tutorials do."""
-    torch.manual_seed(_SEED)
-    parts, channels, size = [nn.Unflatten(1, (1, 28, 28))], 1, 28
-    for filters, side, stride in _FILTERS:
-        # TensorFlow's "same": an odd remainder is padded at the end
-        pad = (-(-size // stride) - 1) * stride + side - size
-        ends = (pad // 2, pad - pad // 2)
-        parts += [nn.ZeroPad2d(ends * 2), nn.Conv2d(channels, filters, side, stride), nn.ReLU()]
-        channels, size = filters, -(-size // stride)
-    parts += [nn.Flatten(), nn.Linear(7 * 7 * 24, 200), nn.ReLU(), nn.Dropout(0.25)]
-    model = nn.Sequential(*parts, nn.Linear(200, 10))
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            nn.init.trunc_normal_(parameter, std=0.1, a=-0.2, b=0.2)
-        else:
-            nn.init.constant_(parameter, 0.1)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.003)
-    falling = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda i: (0.0001 + 0.0029 * np.exp(-i / 2000)) / 0.003
-    )
-    cross_entropy = nn.CrossEntropyLoss()
-    images, labels = torch.from_numpy(images), torch.from_numpy(labels).long()
-
-    def classify(part):
-        model.eval()
-        with torch.no_grad():
-            scores = model(torch.from_numpy(part)).numpy()
-        model.train()
-        return scores
-
-    for order in orders(len(images)):
-        for rows in torch.from_numpy(order):
-            optimizer.zero_grad()
-            cross_entropy(model(images[rows]), labels[rows]).backward()
-            optimizer.step()
-            falling.step()
-        clock.look(classify)
-
-
 def fast(images, labels, clock):
     """Train lesson 07's fast network with its own recipe, all the way, and look at its end."""
-    model = train_fast(Dataset(images, labels, one_hot=True).train, _SEED)
+    model = train_fast(Dataset(images, labels, one_hot=True).train, SEED)
     clock.look(lambda part: model.predict(part.reshape(-1, 28, 28, 1), verbose=0))
 
 
@@ -236,24 +142,29 @@ def rows() -> list[dict]:
         "Keras fit, its defaults": fit,
         "a tf.compat.v1 session.run a batch": sessions,
     }
-    if torch:
-        peers["PyTorch, eager"] = pytorch
-    else:
-        print("classifier: no PyTorch here, so no row for it (pip install torch)")
     seconds, label = {}, {}
+
+    def note(name, taken, accuracy):
+        seconds[name] = taken
+        reached = accuracy >= GOAL
+        said = f"{GOAL:.1%} of test digits" if reached else f"only {accuracy:.2%}"
+        label[name] = f"{name}: {said}"
+
     for name, way in (ours | peers).items():
         print(name)
-        keras.utils.set_random_seed(_SEED)
+        keras.utils.set_random_seed(SEED)
         clock = Clock(data.test.images, data.test.labels)
-        try:
+        with contextlib.suppress(Reached):
             way(images, labels, clock)
-        except Reached:
-            label[name] = f"{name}: {_GOAL:.1%} of test digits"
-        else:
-            label[name] = f"{name}: only {clock.accuracy:.2%}"
-        seconds[name] = clock.seconds
+        note(name, clock.seconds, clock.accuracy)
+    names = [*peers]
+    with pytorch("classifier") as run:
+        if run:
+            print(PYTORCH)
+            names.append(PYTORCH)
+            note(PYTORCH, *run("classifier", images, labels, data.test.images, data.test.labels))
     return [
         row(label[name], seconds[name], label[peer], seconds[peer])
         for name in ours
-        for peer in peers
+        for peer in names
     ]

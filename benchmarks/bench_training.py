@@ -3,8 +3,7 @@
 Lesson 02's step is its own NumPy code, taken from the notebook. The others are one graph call an
 epoch, as their lessons do it. Each network is written down once more in PyTorch's operations,
 with the same start, batches, loss and optimiser. Before anything is timed, all ways must arrive
-at about the same loss. PyTorch is no part of the course; its rows are there if it is installed:
-``.venv/bin/pip install torch==2.13.*``.
+at about the same loss. PyTorch's rows are there if it is installed: see :func:`benchmarks.pytorch`.
 """
 
 import libs  # noqa: F401 — starts TensorFlow quietly
@@ -12,6 +11,7 @@ import libs  # noqa: F401 — starts TensorFlow quietly
 # isort: split
 import ast
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import keras
@@ -19,23 +19,16 @@ import nbformat
 import numpy as np
 import tensorflow as tf
 
-from benchmarks import race, row
+from benchmarks import PYTORCH, pytorch, race, row
 from libs import ROOT
 from libs.autoencoder import Autoencoder
 from libs.datasets import MNIST
-
-try:
-    import torch
-    import torch.nn.functional as F
-except ImportError:
-    torch = None
 
 _BATCH, _STEPS, _RATE = 100, 100, 1e-3
 _IMAGES = _BATCH * _STEPS
 # the peers
 _FIT = "Keras fit, its defaults"
 _SESSION = "a tf.compat.v1 session.run a batch"
-_TORCH = "PyTorch, eager"
 
 
 def start(shapes: list[tuple[int, ...]]) -> list[np.ndarray]:
@@ -55,7 +48,7 @@ class Network(NamedTuple):
     name: str
     shapes: list  # of its parameters: kernels first, then biases
     tensorflow_loss: Callable  # of parameters and images [batch, 784]
-    torch_loss: Callable
+    pytorch: str  # its name there
     options: dict  # of libs.autoencoder
     xla: bool  # makes dense networks faster on a CPU, convolutions slower
 
@@ -68,16 +61,6 @@ def _dense(p, x):
         logits = tf.matmul(h, W, transpose_b=True) + b
         h = tf.nn.relu(logits)
     return tf.reduce_mean(tf.square(tf.sigmoid(logits) - x))
-
-
-def _dense_torch(p, x):
-    h = x
-    for W, b in zip(p[:4], p[4:8], strict=True):
-        h = F.relu(h @ W + b)
-    for W, b in zip(p[3::-1], p[8:], strict=True):
-        logits = h @ W.T + b
-        h = F.relu(logits)
-    return F.mse_loss(torch.sigmoid(logits), x)
 
 
 # what each convolution reads: side of the image, channels
@@ -94,19 +77,6 @@ def _convolutional(p, x):
     return tf.reduce_mean(tf.square(tf.sigmoid(tf.reshape(logits, [-1, 784])) - x))
 
 
-def _convolutional_torch(p, x):
-    h = x.reshape(-1, 1, 28, 28)
-    for W, b in zip(p[:3], p[3:6], strict=True):
-        more = h.shape[-1] % 2  # TensorFlow pads an odd side by one more at its end
-        h = F.pad(h, (1, 1 + more, 1, 1 + more))
-        h = F.relu(F.conv2d(h, W.permute(3, 2, 0, 1), b, stride=2))
-    for W, b, (side, _) in zip(p[2::-1], p[6:], _READS[::-1], strict=True):
-        whole = F.conv_transpose2d(h, W.permute(3, 2, 0, 1), b, stride=2)
-        logits = whole[:, :, 1 : side + 1, 1 : side + 1]
-        h = F.relu(logits)
-    return F.mse_loss(torch.sigmoid(logits.reshape(-1, 784)), x)
-
-
 def _variational(p, x):
     W, b = p[:6], p[6:]
     h = tf.nn.relu(tf.nn.relu(x @ W[0] + b[0]) @ W[1] + b[1])
@@ -118,17 +88,6 @@ def _variational(p, x):
     return (tf.reduce_sum(pixels) + tf.reduce_sum(kl)) / _BATCH
 
 
-def _variational_torch(p, x):
-    W, b = p[:6], p[6:]
-    h = F.relu(F.relu(x @ W[0] + b[0]) @ W[1] + b[1])
-    mean, log_variance = (h @ W[2] + b[2]).chunk(2, dim=1)
-    z = mean + torch.exp(log_variance / 2) * torch.randn(_BATCH, 2)
-    h = F.relu(F.relu(z @ W[3] + b[3]) @ W[4] + b[4])
-    pixels = F.binary_cross_entropy_with_logits(h @ W[5] + b[5], x, reduction="sum")
-    kl = (mean**2 + log_variance.exp() - 1 - log_variance).sum() / 2
-    return (pixels + kl) / _BATCH
-
-
 _TIED = [(784, 512), (512, 256), (256, 128), (128, 64)]
 _FREE = [(784, 512), (512, 256), (256, 4), (2, 256), (256, 512), (512, 784)]
 NETWORKS = [
@@ -136,7 +95,7 @@ NETWORKS = [
         "tied autoencoder 784-512-256-128-64",
         _TIED + [(n,) for n in (512, 256, 128, 64, 128, 256, 512, 784)],
         _dense,
-        _dense_torch,
+        "dense",
         {"layers": (512, 256, 128), "code": 64},
         xla=True,
     ),
@@ -144,7 +103,7 @@ NETWORKS = [
         "tied convolutional autoencoder 3 × 16",
         [(4, 4, 1, 16), (4, 4, 16, 16), (4, 4, 16, 16)] + [(n,) for n in (16, 16, 16, 16, 16, 1)],
         _convolutional,
-        _convolutional_torch,
+        "convolutional",
         {"layers": (16, 16, 16), "code": None, "kind": "conv"},
         xla=False,
     ),
@@ -152,7 +111,7 @@ NETWORKS = [
         "variational autoencoder 784-512-256-2",
         _FREE + [(n,) for _, n in _FREE],
         _variational,
-        _variational_torch,
+        "variational",
         {"layers": (512, 256), "code": 2, "tied": False, "variational": True},
         xla=True,
     ),
@@ -202,26 +161,6 @@ def sessions(network, images):
     return epoch
 
 
-def pytorch(network, images):
-    """Train in PyTorch, eagerly, as most of its tutorials do."""
-    torch.manual_seed(0)
-    parameters = [torch.tensor(v, requires_grad=True) for v in start(network.shapes)]
-    optimizer = torch.optim.Adam(parameters, lr=_RATE, eps=1e-7)
-    images = torch.from_numpy(images)
-
-    def epoch(order):
-        total = 0.0
-        for rows in torch.from_numpy(order):
-            optimizer.zero_grad()
-            loss = network.torch_loss(parameters, images[rows])
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-        return total / _STEPS
-
-    return epoch
-
-
 def keras_fit(network, images, **compiled):
     """Train the network of `libs.autoencoder`, compiled as Keras does by default, or as told."""
     model = Autoencoder((28, 28), **network.options)
@@ -265,8 +204,11 @@ def lesson_02() -> dict:
     return names
 
 
-def spirals() -> list[dict]:
-    """Measure the lesson's NumPy step; each call takes as many steps from the same start."""
+def spirals(run) -> list[dict]:
+    """Measure the lesson's NumPy step; each call takes as many steps from the same start.
+
+    ``run`` calls a function in PyTorch's process, or is None.
+    """
     names = lesson_02()
     x, y = names["spirals"](_POINTS, seed=42)
     weights, biases, _ = names["new_network"](_SIZES, seed=42)
@@ -312,23 +254,10 @@ def spirals() -> list[dict]:
             session.run(update, fed)
         return session.run(loss, fed)
 
-    def eager():
-        parameters = [torch.tensor(p, dtype=torch.float32) for p in weights + biases]
-        for parameter in parameters:
-            parameter.requires_grad = True
-        optimizer = torch.optim.SGD(parameters, lr=3.0, momentum=0.95)
-        points, labels = torch.from_numpy(x32), torch.from_numpy(y32)
-        for _ in range(_STEPS + 1):
-            h = points
-            for W, b in zip(parameters[:3], parameters[3:], strict=True):
-                h = torch.sigmoid(h @ W + b)
-            loss = ((h - labels) ** 2).sum() / (2 * _POINTS)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        return loss.item()
+    def there():
+        return run("spirals", weights + biases, x32, y32, _STEPS)
 
-    peers = {_FIT: fit, _SESSION: runs} | ({_TORCH: eager} if torch else {})
+    peers = {_FIT: fit, _SESSION: runs} | ({PYTORCH: there} if run else {})
     losses = [way() for way in (by_hand, *peers.values())]
     np.testing.assert_allclose(losses, losses[0], rtol=0.05)
     seconds = race({"lesson 02 in NumPy": by_hand} | peers)
@@ -350,21 +279,23 @@ def rows() -> list[dict]:
         _FIT: keras_fit,
         _SESSION: sessions,
     }
-    if torch:
-        peers[_TORCH] = pytorch
-    else:
-        print("training: no PyTorch here, so no rows for it (pip install torch)")
-    table = spirals()
-    for network in NETWORKS:
-        ways = {name: way(network, images) for name, way in (ours | peers).items()}
-        # a free decoder starts from other weights in Keras; PyTorch's Adam adds its epsilon
-        # elsewhere
-        losses = [way(order) for way in ways.values()]
-        np.testing.assert_allclose(losses, losses[0], rtol=0.15)
-        seconds = race({name: (lambda way=way: way(order)) for name, way in ways.items()})
-        table += [
-            row(f"{network.name}, {name}", seconds[name], peer, seconds[peer], images=_IMAGES)
-            for name in ours
-            for peer in peers
-        ]
+    with pytorch("training") as run:
+        table = spirals(run)
+        for network in NETWORKS:
+            ways = {name: way(network, images) for name, way in (ours | peers).items()}
+            if run:
+                values = start(network.shapes)
+                run("prepare", network.pytorch, values, images, _RATE)
+                ways[PYTORCH] = partial(run, "epoch")
+            # a free decoder starts from other weights in Keras; PyTorch's Adam adds its epsilon
+            # elsewhere
+            losses = [way(order) for way in ways.values()]
+            np.testing.assert_allclose(losses, losses[0], rtol=0.15)
+            seconds = race({name: partial(way, order) for name, way in ways.items()})
+            table += [
+                row(f"{network.name}, {name}", seconds[name], peer, seconds[peer], images=_IMAGES)
+                for name in ours
+                for peer in ways
+                if peer not in ours
+            ]
     return table
