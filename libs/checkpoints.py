@@ -7,13 +7,20 @@ full disk, a power failure or a copy that broke off leaves a torn file, and the 
 there. :class:`Checkpoints` looks first, and falls back.
 """
 
+import contextlib
 import os
 import re
 import shutil
+import tempfile
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
+
+from libs import validate
+
+_KEEP = 3
 
 
 class CheckpointError(OSError):
@@ -21,7 +28,7 @@ class CheckpointError(OSError):
 
 
 class Checkpoints:
-    """The newest checkpoints of a training, each named by its step.
+    """The three newest checkpoints of a training, each named by its step.
 
     The files are those that ``tf.train.CheckpointManager`` writes, ``ckpt-120.index`` and
     ``ckpt-120.data-…``, but for its text file ``checkpoint``, which is neither read nor written.
@@ -33,36 +40,19 @@ class Checkpoints:
         Their variables must exist when :meth:`restore` is called: build the optimiser first.
     folder : path
         Where the files are; made by the first :meth:`save`.
-    keep : int
-        How many to keep, at least 2, so that there is one to fall back on.
-
-    Raises
-    ------
-    ValueError
-        If ``keep`` is less than 2.
 
     Examples
     --------
-    >>> import tempfile
-    >>> folder = tempfile.mkdtemp()
     >>> count = tf.Variable(7)
-    >>> path = Checkpoints(tf.train.Checkpoint(count=count), folder).save(step=120)
-    >>> count.assign(0).numpy()
-    np.int32(0)
-    >>> Checkpoints(tf.train.Checkpoint(count=count), folder).restore()
-    120
-    >>> count.numpy()
-    np.int32(7)
+    >>> path = Checkpoints(tf.train.Checkpoint(count=count), "run").save(step=120)
+    >>> _ = count.assign(0)
+    >>> Checkpoints(tf.train.Checkpoint(count=count), "run").restore(), int(count)
+    (120, 7)
     """
 
-    def __init__(
-        self, checkpoint: tf.train.Checkpoint, folder: str | os.PathLike, keep: int = 3
-    ) -> None:
-        if keep < 2:
-            raise ValueError(f"keep is {keep}; keep at least 2, to have one to fall back on.")
+    def __init__(self, checkpoint: tf.train.Checkpoint, folder: str | os.PathLike) -> None:
         self.checkpoint = checkpoint
         self.folder = Path(folder)
-        self.keep = keep
         self._passed_over: set[int] = set()
 
     @property
@@ -89,6 +79,7 @@ class Checkpoints:
         ValueError
             If there is a checkpoint of a later step: another training's, most likely.
         """
+        step = validate.whole(step, "step", least=0)
         later = set(self.steps) - self._passed_over
         if later and max(later) > step:
             raise ValueError(
@@ -104,7 +95,7 @@ class Checkpoints:
         self.checkpoint.write(str(prefix))
         for path in self._files()[step].values():
             _flush(path)
-        for old in sorted(self._files())[: -self.keep]:
+        for old in sorted(self._files())[:-_KEEP]:
             self._remove(old)
         for left in self.folder.glob("ckpt-*_temp*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -133,7 +124,7 @@ class Checkpoints:
         """
         wrong = {}
         for step in sorted(self._files(), reverse=True):
-            problem = damage(self._prefix(step))
+            problem = verify(self._prefix(step))
             if problem is None:
                 break
             wrong[step] = problem
@@ -149,7 +140,8 @@ class Checkpoints:
         for passed, problem in wrong.items():
             warnings.warn(f"ckpt-{passed} passed over ({problem}); {then}.", stacklevel=2)
         if step is not None:
-            self.checkpoint.restore(str(self._prefix(step))).assert_consumed()
+            with _literal(self._prefix(step)) as prefix:
+                self.checkpoint.restore(prefix).assert_consumed()
         self._passed_over = set(wrong)
         return step
 
@@ -171,36 +163,42 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
 
-def damage(prefix: str | os.PathLike) -> str | None:
-    """Say what is wrong with a checkpoint's files; read all of them to find out.
+def verify(prefix: str | os.PathLike) -> str | None:
+    """Say what is wrong with a checkpoint's files, or return None if they are whole.
 
-    Every tensor in a checkpoint has a checksum (CRC-32C) in the index, and reading it compares.
+    Every tensor has a checksum (CRC-32C) in the index; reading all of them compares it.
 
     Parameters
     ----------
     prefix : path
         What the files have in common, such as ``folder/ckpt-120``.
-
-    Returns
-    -------
-    str or None
-        None if they are whole.
     """
-    prefix = os.fspath(prefix)
-    if not Path(f"{prefix}.index").is_file():
+    if not Path(f"{os.fspath(prefix)}.index").is_file():
         return "its index is missing: it was not written to the end"
-    try:
-        reader = tf.train.load_checkpoint(prefix)
-        for name in reader.get_variable_to_shape_map():
-            reader.get_tensor(name)
-    except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-        return _shortened(error)
+    with _literal(Path(prefix)) as name:
+        try:
+            reader = tf.train.load_checkpoint(name)
+            for tensor in reader.get_variable_to_shape_map():
+                reader.get_tensor(tensor)
+        except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
+            first = str(error).splitlines()[0].replace(name.removesuffix(Path(name).name), "")
+            return re.sub(r"\S*/(?=ckpt-)", "", first).rstrip(". ")
     return None
 
 
-def _shortened(error: Exception) -> str:
-    """Return an error's first line, without the folders that TensorFlow puts into it."""
-    return re.sub(r"\S*/(?=ckpt-)", "", str(error).splitlines()[0]).rstrip(". ")
+@contextlib.contextmanager
+def _literal(prefix: Path) -> Iterator[str]:
+    """Yield a name of the same files that TensorFlow, which reads it as a pattern, takes as it is.
+
+    In a folder called ``run [1]`` it would look for ``run 1``.
+    """
+    if os.name == "nt" or not set(str(prefix)) & set("[]*?\\"):  # Windows matches * and ? only
+        yield str(prefix)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "checkpoints"
+        link.symlink_to(prefix.parent.resolve(), target_is_directory=True)
+        yield str(link / prefix.name)
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import os
 import random
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def start(seed: int = SEED) -> Path:
     Returns
     -------
     pathlib.Path
-        The folder for everything the notebook writes.
+        The folder for everything the notebook writes, relative to the notebook's own: TensorFlow
+        takes a path as a pattern, and the course may lie in ``course [2026]``.
 
     References
     ----------
@@ -58,7 +60,7 @@ def start(seed: int = SEED) -> Path:
     plt.rcParams.update(_STYLE)
     keras.utils.set_random_seed(seed)
     OUT.mkdir(exist_ok=True)
-    return OUT
+    return OUT if os.name == "nt" else Path(os.path.relpath(OUT))  # Windows: two drives, no [ ]
 
 
 def img(picture: bytes, alt: str, **attributes: object) -> str:

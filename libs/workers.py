@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-_ROOT = Path(__file__).resolve().parent.parent
 _TRIES = 3  # between choosing a port and using it, somebody else may take it
 _TAKEN = "Could not start gRPC server"  # what TensorFlow says then
 
@@ -43,33 +42,8 @@ class Line:
     text: str
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now.
-
-    Parameters
-    ----------
-    count : int
-        How many.
-
-    Returns
-    -------
-    list of int
-        All different.
-
-    Examples
-    --------
-    >>> len(set(free_ports(3)))
-    3
-    """
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("", 0))  # TensorFlow listens on every address of the machine
-        return [one.getsockname()[1] for one in sockets]
-
-
 def tf_config(addresses: list[str], index: int) -> str:
-    """Return the value of ``TF_CONFIG`` for one worker.
+    """Return the value of ``TF_CONFIG`` for one worker, in JSON.
 
     Parameters
     ----------
@@ -77,11 +51,6 @@ def tf_config(addresses: list[str], index: int) -> str:
         ``"host:port"`` of each worker, in the same order for all of them.
     index : int
         Which of them this worker is; number 0 is the chief.
-
-    Returns
-    -------
-    str
-        JSON.
 
     Raises
     ------
@@ -102,9 +71,9 @@ def tf_config(addresses: list[str], index: int) -> str:
 class Workers:
     """Several processes of one script, alive no longer than the ``with`` block.
 
-    Whichever way the block is left, all processes are killed and waited for. If this process dies
-    without a chance to do so, the workers notice within a moment and end themselves: each holds
-    the end of a pipe that closes with its parent.
+    Iterate over them for what they write, as it comes, until all have ended. Whichever way the
+    block is left, all are killed and waited for. If this process dies without a chance to do so,
+    they end themselves: each holds the end of a pipe that closes with its parent.
 
     Parameters
     ----------
@@ -114,15 +83,6 @@ class Workers:
         Its command line, turned into strings.
     count : int
         How many processes.
-
-    Attributes
-    ----------
-    addresses : list of str
-        ``"127.0.0.1:port"`` of each worker; known inside the block.
-    lines : list of Line
-        Everything they wrote so far, in the order of arrival.
-    errors : list of str
-        What each worker wrote to its error stream.
 
     Raises
     ------
@@ -136,12 +96,9 @@ class Workers:
 
     Examples
     --------
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     script = Path(folder) / "hello.py"
-    ...     _ = script.write_text("print('hello')")
-    ...     with Workers(script, count=2) as workers:
-    ...         sorted((line.worker, line.text) for line in workers)
+    >>> _ = Path("hello.py").write_text("print('hello')", "utf-8")
+    >>> with Workers("hello.py") as workers:
+    ...     sorted((line.worker, line.text) for line in workers)
     [(0, 'hello'), (1, 'hello')]
     """
 
@@ -159,15 +116,14 @@ class Workers:
         try:
             self._start()
         except BaseException:
-            self.end()
+            self._end()
             raise
         return self
 
     def __exit__(self, *exception) -> None:
-        self.end()
+        self._end()
 
     def __iter__(self) -> Iterator[Line]:
-        """Yield what the workers write, as it comes, until all of them have ended."""
         while True:
             open_streams = self._count
             while open_streams:
@@ -178,12 +134,15 @@ class Workers:
                 if line is None:
                     open_streams -= 1
                 else:
-                    self.lines.append(line)
                     yield line
-            self.wait()
-            if self._tries == _TRIES or not any(_TAKEN in text for text in self.errors):
+            for process in self._processes:
+                process.wait()
+            for reader in self._readers:
+                reader.join()
+            taken = any(_TAKEN in text for lines in self._errors for text in lines)
+            if not taken or self._tries == _TRIES:
                 return
-            self.end()
+            self._end()
             self._start()
 
     @property
@@ -191,49 +150,11 @@ class Workers:
         """Exit status of each worker: None while it runs, negative if a signal ended it."""
         return [process.poll() for process in self._processes]
 
-    @property
-    def pids(self) -> list[int]:
-        """Process number of each worker."""
-        return [process.pid for process in self._processes]
-
-    @property
-    def errors(self) -> list[str]:
-        """What each worker wrote to its error stream so far."""
-        return ["".join(lines) for lines in self._errors]
-
     def kill(self, worker: int) -> None:
         """End a worker on the spot, as a power cut would: it can't save or say anything."""
         self._processes[worker].kill()
 
-    def wait(self, timeout: float | None = None) -> list[int]:
-        """Wait until all workers have ended.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            Seconds; by default there is no limit.
-
-        Returns
-        -------
-        list of int
-            Their exit statuses.
-
-        Raises
-        ------
-        TimeoutError
-            If one of them still runs after ``timeout``.
-        """
-        until = None if timeout is None else time.monotonic() + timeout
-        for number, process in enumerate(self._processes):
-            try:
-                process.wait(until and max(0.0, until - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                raise TimeoutError(f"worker {number} still runs after {timeout} s.") from None
-        for reader in self._readers:
-            reader.join()
-        return self.codes
-
-    def end(self) -> None:
+    def _end(self) -> None:
         """Kill those that still run, and wait for all; again and again does no harm."""
         for process in self._processes:
             process.kill()
@@ -251,9 +172,8 @@ class Workers:
         self._began = time.perf_counter()
         self._queue: queue.SimpleQueue = queue.SimpleQueue()
         self._processes, self._readers = [], []
-        self.lines: list[Line] = []
         self._errors: list[list[str]] = [[] for _ in range(self._count)]
-        self.addresses = [f"127.0.0.1:{port}" for port in free_ports(self._count)]
+        addresses = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
         here = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         here |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
         for index in range(self._count):
@@ -262,8 +182,7 @@ class Workers:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                cwd=_ROOT,
-                env=here | {"TF_CONFIG": tf_config(self.addresses, index)},
+                env=here | {"TF_CONFIG": tf_config(addresses, index)},
                 encoding="utf-8",
                 errors="replace",
                 start_new_session=True,  # an interruption of the notebook is for the notebook
@@ -281,8 +200,16 @@ class Workers:
         self._queue.put(None)
 
     def _read_errors(self, index: int, process: subprocess.Popen) -> None:
-        for text in process.stderr:
-            self._errors[index].append(text)
+        self._errors[index].extend(process.stderr)
+
+
+def _free_ports(count: int) -> list[int]:
+    """Return different ports that nobody listens on now."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("", 0))  # TensorFlow listens on every address of the machine
+        return [one.getsockname()[1] for one in sockets]
 
 
 def _end_with_parent() -> None:
@@ -296,7 +223,7 @@ def _end_with_parent() -> None:
 def _run_worker() -> None:
     """Run the script named on the command line as if it had been started itself."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.path.insert(0, str(_ROOT))  # libs, wherever the course was put
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # libs, wherever it is
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name="__main__")
 

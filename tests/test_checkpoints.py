@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from libs.checkpoints import CheckpointError, Checkpoints, damage
+from libs.checkpoints import CheckpointError, Checkpoints, verify
 
 KILLS = 20
 
@@ -232,7 +234,7 @@ def test_no_flipped_bit_of_the_numbers_goes_unseen(three, tmp_path_factory, data
     place = data.draw(st.integers(0, len(content) * 8 - 1))
     content[place // 8] ^= 1 << place % 8
     (folder / DATA).write_bytes(content)
-    assert damage(folder / "ckpt-30") is not None
+    assert verify(folder / "ckpt-30") is not None
     shutil.rmtree(folder)
 
 
@@ -288,11 +290,11 @@ def test_the_manager_reads_what_it_wrote(three):
 
 
 def test_it_keeps_the_newest_ones(tmp_path):
-    keeper = Checkpoints(state_of(0), tmp_path, keep=2)
-    for step in (5, 10, 100):
+    keeper = Checkpoints(state_of(0), tmp_path)
+    for step in (5, 10, 20, 100):
         assert keeper.save(step) == tmp_path / f"ckpt-{step}"
-    assert keeper.steps == [10, 100]
-    assert len(list(tmp_path.iterdir())) == 4
+    assert keeper.steps == [10, 20, 100]
+    assert len(list(tmp_path.iterdir())) == 6
 
 
 def test_another_training_is_not_overwritten(three, tmp_path):
@@ -321,6 +323,39 @@ def test_another_models_checkpoint_is_refused(three):
         Checkpoints(more, three).restore()
 
 
-def test_one_is_too_few_to_keep(tmp_path):
-    with pytest.raises(ValueError, match="keep at least 2"):
-        Checkpoints(state_of(0), tmp_path, keep=1)
+ODD_NAMES = [
+    *(
+        "course [2026]",
+        "is this it?",
+        "50%",
+        "run [1]",
+        "[a-z]",
+        "[!a]",
+        "[",
+        "]",
+        "*",
+        "a*b",
+    ),
+    *("back\\slash", "\\", "{a,b}", "$HOME", "~", "#1", "käse ☃", " lead", "a'b\"c", "%20", "-x"),
+]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows forbids most of these names")
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("relative", [True, False])
+def test_the_folder_may_have_any_name(tmp_path, monkeypatch, name, relative):
+    monkeypatch.chdir(tmp_path)
+    folder = Path(name) / "inside" if relative else tmp_path / name / "inside"
+    for number, step in ((7, 10), (8, 20)):
+        Checkpoints(state_of(number, size=3), folder).save(step)
+    state = state_of(0, size=3)
+    assert Checkpoints(state, folder).restore() == 20
+    assert state.number.numpy() == 8
+    os.truncate(folder / "ckpt-20.data-00000-of-00001", 5)
+    with pytest.warns(UserWarning, match=r"went back to ckpt-10") as warned:
+        assert Checkpoints(state, folder).restore() == 10
+    assert state.number.numpy() == 7
+    # the reason names the file, and no folder that this machine alone has
+    assert str(tmp_path) not in str(warned[0].message)
+    assert tempfile.gettempdir() not in str(warned[0].message)
+    assert {path.name for path in tmp_path.iterdir()} == {name}

@@ -1,5 +1,6 @@
 """What notebooks start with and show, and the tool that runs and stores them."""
 
+import importlib.util
 import random
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import numpy as np
 import pytest
+import tensorflow as tf
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
@@ -49,12 +51,38 @@ def test_other_words_on_the_error_stream_still_arrive():
 
 def test_start_seeds_everything():
     def draw():
-        assert start(seed=5) == OUT
+        assert start(seed=5).resolve() == OUT
         legacy = np.random.rand()  # noqa: NPY002
         return random.random(), legacy, float(keras.random.normal(()))
 
     assert draw() == draw()
     assert OUT.is_dir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows forbids most of these names")
+@pytest.mark.parametrize(
+    "name", ["course [2026]", "is this it?", "50%", "[a-z]", "a*b", "back\\slash", "{a,b}", "$HOME"]
+)
+def test_tensorflow_reads_what_a_lesson_writes_wherever_the_course_lies(
+    name, tmp_path, monkeypatch
+):
+    (tmp_path / name / "notebooks").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / name / "notebooks")
+    monkeypatch.setattr("libs.ROOT", tmp_path / name)
+    spec = importlib.util.spec_from_file_location("again", ROOT / "libs" / "notebook.py")
+    again = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(again)
+    out = again.start()
+    assert out.resolve() == tmp_path / name / "notebooks" / "out"
+    module = tf.Module()
+    module.number = tf.Variable(7.0)
+    tf.saved_model.save(module, str(out / "saved"))
+    assert tf.saved_model.load(str(out / "saved")).number.numpy() == 7
+    manager = tf.train.CheckpointManager(tf.train.Checkpoint(module=module), str(out / "kept"), 3)
+    manager.save()
+    module.number.assign(0)
+    assert manager.restore_or_initialize()
+    assert module.number.numpy() == 7
 
 
 @pytest.mark.usefixtures("shell")
