@@ -13,6 +13,7 @@ from markdown_it import MarkdownIt
 
 from libs import ROOT
 from libs.check import Verdict
+from tools.setup_cell import SOURCE
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d-", path.name)]
@@ -179,7 +180,8 @@ def test_it_begins_and_ends_like_a_lesson(path):
     notebook = nbformat.read(path, as_version=4)
     number = path.name[:2]
     assert notebook.cells[0].source.startswith(f"# {number} · ")
-    first = next(cell for cell in notebook.cells if cell.cell_type == "code")
+    setup, first = cells(path)[:2]
+    assert setup.source == SOURCE, "run python tools/setup_cell.py"
     assert "setup" in tags(first)
     assert first.source.lstrip().startswith("from libs"), "libs first: it starts TensorFlow quietly"
     assert "start()" in first.source

@@ -1,0 +1,100 @@
+"""Write the setup cell and the course's address into every lesson and the README.
+
+    python tools/setup_cell.py
+
+The cell is the first of each lesson's code, and the same in all. The address stands in
+pyproject.toml; who teaches from a copy changes it there and runs this. Outputs stay; as a cell more
+shifts the numbers of runs, they are counted anew.
+"""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+    "Repository"
+]
+NAME = ADDRESS.removeprefix("https://github.com/")
+FOLDER = NAME.partition("/")[2]
+
+SOURCE = """\
+# Is the course here? On Colab this fetches it. Elsewhere it says which kernel has it.
+import runpy
+from importlib.util import find_spec
+from pathlib import Path
+
+address = "ADDRESS"
+here = all(find_spec(name) for name in ("libs", "tensorflow", "jupyterquiz"))
+if not here and find_spec("google") and find_spec("google.colab"):
+    if not Path(Path(address).name).exists():
+        get_ipython().system(f"git clone --quiet --depth=1 {address}")
+    runpy.run_path(f"{Path(address).name}/tools/colab.py")["get_ready"]()
+elif not here:
+    advice = (
+        "**This kernel doesn't have the course.** Choose another, then run this cell again.\\n"
+        "- JupyterLab: menu *Kernel*, *Change Kernel*, *Python 3 (course)*\\n"
+        "- VS Code: *Select Kernel*, *Python Environments*, *.venv*\\n\\n"
+        "Not there? In the course's folder `make lab` makes it, on Windows `python install.py`."
+    )
+    display({"text/markdown": advice, "text/plain": advice}, raw=True)
+    waits = "This lesson waits for a kernel that has the course."
+    get_ipython().set_custom_exc((ImportError, NameError), lambda *_, **__: print(waits))
+    raise ImportError
+print("Ready.")""".replace("ADDRESS", ADDRESS)
+CELL = {
+    "cell_type": "code",
+    "execution_count": 1,
+    "id": "setup",
+    "metadata": {"jupyter": {"source_hidden": True}, "tags": ["setup"]},
+    "outputs": [{"name": "stdout", "output_type": "stream", "text": ["Ready.\n"]}],
+    "source": SOURCE.splitlines(keepends=True),
+}
+# where an address stands: badges, clone commands, the folder that a clone makes
+ADDRESSES = (
+    (r"(colab\.research\.google\.com/github)/[\w.-]+/[\w.-]+/", rf"\1/{NAME}/"),
+    (r"(mybinder\.org/v2/gh)/[\w.-]+/[\w.-]+/", rf"\1/{NAME}/"),
+    (r"(git clone) https://\S+\ncd \S+", rf"\1 {ADDRESS}\ncd {FOLDER}"),
+)
+
+
+def addressed(text: str) -> str:
+    """Return a text with the course's address where one stands."""
+    for old, new in ADDRESSES:
+        text = re.sub(old, new, text)
+    return text
+
+
+def with_setup(notebook: dict) -> dict:
+    """Return a lesson with the setup cell, its numbers of runs counted anew."""
+    cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL["id"]]
+    first = next(n for n, cell in enumerate(cells) if cell["cell_type"] == "code")
+    cells.insert(first, CELL)
+    count = 0
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            cell["source"] = addressed("".join(cell["source"])).splitlines(keepends=True)
+        elif "".join(cell["source"]).strip():
+            count += 1
+            cell["execution_count"] = count
+            for output in cell["outputs"]:
+                if "execution_count" in output:
+                    output["execution_count"] = count
+    return notebook | {"cells": cells}
+
+
+def main() -> None:
+    """Write what differs."""
+    texts = {ROOT / "README.md": addressed((ROOT / "README.md").read_text("utf-8"))}
+    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")):
+        notebook = with_setup(json.loads(path.read_text("utf-8")))
+        texts[path] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
+    for path, text in texts.items():
+        if path.read_text("utf-8") != text:
+            path.write_text(text, "utf-8", newline="\n")
+            print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
