@@ -1,5 +1,7 @@
 # The course's commands. `make help` lists them.
-PYTHON ?= python3
+PYTHON ?= $(or $(shell command -v python3 || command -v python),python3)
+# what points one Python at another's packages is not for the course's
+unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
 else
@@ -46,6 +48,7 @@ lint: dev  ## check style of code and notebooks, the workflows, and that every l
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
 	$(BIN)/python -m pytest -m network tests/test_locks.py
 
 browser: dev grading  ## drive JupyterLab in a real browser (needs Chromium)

@@ -15,10 +15,11 @@ import pytest
 import yaml
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from project import WORKFLOWS, load_installer, read
 
-from libs import ROOT, machine
+from libs import ROOT
 
 LOCKS = {
     "requirements.in": "requirements.txt",
@@ -48,6 +49,11 @@ LEARNED = [
     *sorted((ROOT / "libs").glob("*.py")),
     ROOT / "grader" / "check.py",
 ]
+# the lock's own source, a note on Keras' past, what Colab has, and tables of what was tried
+WHERE_VERSIONS_ARE_DATA = (
+    *("requirements.in", "tests/nbval_sanitize.cfg", "tests/test_machine.py"),
+    *("tools/versions.py", "CONTRIBUTING.md", "libs/__init__.py"),
+)
 each_lock = pytest.mark.parametrize("source", LOCKS)
 
 
@@ -181,28 +187,43 @@ def test_each_machine_gets_one_tensorflow(where):
 
 
 def test_every_place_names_the_same_pythons():
-    installer = load_installer()
-    oldest, newest = installer.OLDEST, installer.NEWEST
-    assert (oldest, newest) == machine._PYTHON
-    pythons = [f"3.{minor}" for minor in range(oldest[1], newest[1] + 1)]
-    wanted = tomllib.loads(read("pyproject.toml"))["project"]["requires-python"]
-    assert wanted == f">={pythons[0]},<3.{newest[1] + 1}"
-    sentence = f"Python {', '.join(pythons[:-1])} or {pythons[-1]}"
-    for name in ("README.md", "install.py"):
-        assert set(re.findall(r"Python 3\.\d+, [\d., ]+ or [\d.]+\d", read(name))) == {sentence}
+    pythons = load_installer().supported()
+    sentence = load_installer().sentence()
+    wanted = SpecifierSet(tomllib.loads(read("pyproject.toml"))["project"]["requires-python"])
+    assert pythons == [f"3.{n}" for n in range(30, 0, -1) if wanted.contains(f"3.{n}")]
+    found = re.findall(r"Python 3\.\d+, [\d., ]+ or [\d.]+\d", read("README.md"))
+    assert set(found) == {sentence}
     for path in WORKFLOWS:
         used = re.findall(r"python(?:-version)?: \"([\d.]+)\"", read(path))
         assert used, f"{path.name} names no Python"
         assert set(used) <= set(pythons), path.name
+    assert set(re.findall(r"python=(3\.\d+)", read("environment.yml"))) <= set(pythons)
     if shutil.which("make"):
         lock = subprocess.run(["make", "-n", "lock"], cwd=ROOT, capture_output=True, text=True)
-        assert f"--python-version {pythons[0]}" in lock.stdout, "the lock is for the oldest"
+        assert f"--python-version {pythons[-1]}" in lock.stdout, "the lock is for the oldest"
+
+
+def test_versions_are_written_in_one_place():
+    files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True)
+    if files.returncode:
+        pytest.skip("no git here")
+    series = {
+        str(requirement.specifier).strip("=*.")
+        for requirement, _ in direct("requirements.in")
+        if requirement.name in ("tensorflow", "tensorflow-cpu", "keras")
+    }
+    assert len(series) == 2, series
+    number = re.compile(rf"(?<![\d.])({'|'.join(map(re.escape, series))})(?!\d)")
+    code = (".py", ".md", ".in", ".yml", ".toml", ".cfg", "Makefile", "postBuild", "run")
+    for name in filter(lambda name: name.endswith(code), files.stdout.split("\0")):
+        if name not in WHERE_VERSIONS_ARE_DATA:
+            assert not (found := number.search(read(name))), f"{name} names {found.group()}"
 
 
 def test_conda_installs_the_lock():
     environment = yaml.safe_load(read("environment.yml"))
     python, pip, lock = environment["dependencies"]
-    assert re.fullmatch(r"python=3\.1[1-3]", python)
+    assert re.fullmatch(r"python=3\.\d+", python)
     assert pip == "pip"
     assert lock == {"pip": ["-r requirements.txt"]}
     assert f"conda activate {environment['name']}\n" in read("README.md")

@@ -44,10 +44,34 @@ def test_a_workflow_is_careful(path):
     for name, job in content["jobs"].items():
         assert job["timeout-minutes"] <= 90, name
         for step in job["steps"]:
-            assert re.fullmatch(r"[\w.-]+/[\w./-]+@(v\d+|[0-9a-f]{40})", step.get("uses", "a/b@v1"))
+            uses = step.get("uses", "a/b@v1")
+            own = ROOT / uses.partition("/")[2] / "action.yml"
+            assert re.fullmatch(r"[\w.-]+/[\w./-]+@(v\d+|[0-9a-f]{40})", uses) or (
+                uses.startswith("./.github/actions/") and own.exists()
+            )
             # what a stranger wrote, such as a branch's name, is not for the shell
             assert "${{ github.event" not in step.get("run", "")
             assert "${{ github.head_ref" not in step.get("run", "")
+
+
+@each_workflow
+def test_no_test_of_the_sandbox_is_left_out_where_there_can_be_one(path):
+    _, content = workflow(path)
+    for name, job in content["jobs"].items():
+        steps = [step.get("run", "") + step.get("uses", "") for step in job["steps"]]
+        tests = [
+            n for n, step in enumerate(steps) if re.search("pytest|make (test|browser|v)", step)
+        ]
+        ready = "./.github/actions/sandbox" in steps[: tests[0]] if tests else True
+        assert ready or job["env"]["REQUIRE_SANDBOX"] == "1", name
+    action = yaml.safe_load(read(".github/actions/sandbox/action.yml"))
+    assert "REQUIRE_SANDBOX=1" in action["runs"]["steps"][0]["run"]
+
+
+def test_no_page_or_workflow_asks_for_a_package_that_the_lock_brings():
+    for path in [*WORKFLOWS, ROOT / "README.md", ROOT / ".ci" / "run"]:
+        assert "install bubblewrap" not in read(path), path.name
+        assert not re.search("apt-get .*bubblewrap|lacks.*bubblewrap", read(path)), path.name
 
 
 def test_the_workflows_cover_every_push_a_gpu_and_every_night():
