@@ -17,15 +17,7 @@ _LOOKS = {
 
 
 class Verdict:
-    """What a check found.
-
-    Attributes
-    ----------
-    state : {"right", "wrong", "empty"}
-        ``"empty"`` means the exercise is not filled in yet.
-    message : str
-        The finding, for the learner.
-    """
+    """What a check found: ``state`` ("right", "wrong", "empty" if not filled in), ``message``."""
 
     def __init__(self, state: str, message: str) -> None:
         self.state = state
@@ -65,8 +57,6 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
     --------
     >>> check_value([1.0, 2.0], [2.0, 4.0], what="the gradient")
     ✗ the gradient is 0.5 times what is expected, everywhere.
-    >>> check_value(..., 3)
-    … Not filled in yet: replace the dots, run that cell, then this one.
     """
     problem = _difference(got, expected, what, tolerance)
     if problem is None:
@@ -92,13 +82,6 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
     -------
     Verdict
         The first thing that is wrong, or that all is right.
-
-    Examples
-    --------
-    >>> def double(x):
-    ...     return x + x
-    >>> check_function(double, [((2,), 4), ((np.ones(3),), 2 * np.ones(3))])
-    ✓ double is right in all 2 cases.
     """
     if function is ...:
         return _EMPTY

@@ -1,10 +1,8 @@
 """Checkpoints that survive whatever stops a training: verified before they are trusted.
 
-TensorFlow writes a checkpoint aside and puts its index in place last, so a process killed in the
-middle leaves no half checkpoint that looks whole. But ``tf.train.CheckpointManager`` trusts a
-small text file to know which one is newest, and does not look into it before it is restored. A
-full disk, a power failure or a copy that broke off leaves a torn file, and the training stops
-there. :class:`Checkpoints` looks first, and falls back.
+TensorFlow puts a checkpoint's index in place last, so a killed process leaves no half checkpoint
+that looks whole. But a full disk, a power failure or a copy that broke off leaves a torn file, and
+``tf.train.CheckpointManager``, which does not look into the newest one first, stops there.
 """
 
 import contextlib
@@ -30,7 +28,7 @@ class CheckpointError(OSError):
 class Checkpoints:
     """The three newest checkpoints of a training, each named by its step.
 
-    The files are those that ``tf.train.CheckpointManager`` writes, ``ckpt-120.index`` and
+    The files are those of ``tf.train.CheckpointManager``, ``ckpt-120.index`` and
     ``ckpt-120.data-…``, but for its text file ``checkpoint``, which is neither read nor written.
 
     Parameters
@@ -102,25 +100,17 @@ class Checkpoints:
         return prefix
 
     def restore(self) -> int | None:
-        """Restore the newest checkpoint that is whole. Only reads: several processes may call it.
+        """Restore the newest checkpoint that is whole; return its step, None if there is none yet.
 
-        Returns
-        -------
-        int or None
-            Its step; None if there is no checkpoint yet.
+        Only reads: several processes may call it. For each checkpoint that is passed over, a
+        UserWarning says which, why, and what was done instead.
 
         Raises
         ------
         CheckpointError
             If there are checkpoints, but none of them is whole.
         ValueError, AssertionError
-            If the checkpoint is whole, but of something else: a shape differs, or a variable is
-            in one of the two only.
-
-        Warns
-        -----
-        UserWarning
-            For each checkpoint that was passed over: which, why, and what was done instead.
+            If it is whole, but of something else: a shape differs, or a variable is in one only.
         """
         wrong = {}
         for step in sorted(self._files(), reverse=True):
@@ -167,11 +157,6 @@ def verify(prefix: str | os.PathLike) -> str | None:
     """Say what is wrong with a checkpoint's files, or return None if they are whole.
 
     Every tensor has a checksum (CRC-32C) in the index; reading all of them compares it.
-
-    Parameters
-    ----------
-    prefix : path
-        What the files have in common, such as ``folder/ckpt-120``.
     """
     if not Path(f"{os.fspath(prefix)}.index").is_file():
         return "its index is missing: it was not written to the end"

@@ -66,24 +66,8 @@ def data_file(dataset: str, name: str) -> Path:
     """Find a published data file, or fetch it.
 
     It is looked for in the course's folder, then in the one that the environment variable
-    ``COURSE_DATA`` names, then fetched into the last of these.
-
-    Parameters
-    ----------
-    dataset : {"MNIST", "FashionMNIST"}
-        Which set.
-    name : str
-        Which of its four files.
-
-    Returns
-    -------
-    pathlib.Path
-        The file. Its content is verified when it is read.
-
-    Raises
-    ------
-    DataFileError
-        If it is missing and can't be fetched.
+    ``COURSE_DATA`` names, then fetched into the last of these. Raises DataFileError if it is
+    missing and can't be fetched. Its content is verified when it is read.
     """
     folders = _folders(dataset)
     for folder in folders:
@@ -166,13 +150,7 @@ def _download(url: str, output_file: str, pup) -> None:
 
 
 def read(dataset: str, name: str, out: np.ndarray) -> None:
-    """Find a published file, verify it and read it into ``out``, as :func:`read_idx` does.
-
-    Raises
-    ------
-    DataFileError
-        If it is missing and can't be fetched, or is not the published one.
-    """
+    """Read a published file into ``out``, as :func:`read_idx` does; DataFileError if that fails."""
     path = data_file(dataset, name)
     data = path.read_bytes()
     try:
@@ -185,7 +163,7 @@ def read(dataset: str, name: str, out: np.ndarray) -> None:
 
 
 def read_idx(data: bytes, out: np.ndarray) -> None:
-    """Decompress a gzipped IDX file into an array.
+    """Decompress a gzipped IDX file (LeCun, Cortes and Burges, 1998) into an array.
 
     Parameters
     ----------
@@ -200,10 +178,6 @@ def read_idx(data: bytes, out: np.ndarray) -> None:
     ValueError
         If the content is no gzip, broken, no IDX of the right rank, or of another size. The
         message continues the file's name.
-
-    References
-    ----------
-    Y. LeCun, C. Cortes and C. Burges, *The MNIST database of handwritten digits*, 1998.
     """
     if data[:2] != b"\x1f\x8b":
         looks = "an HTML page" if data.lstrip()[:1] == b"<" else "something else"
@@ -250,16 +224,8 @@ def _check_header(head: bytes, rank: int, out: np.ndarray) -> None:
 def verify(dataset: str) -> dict[Path, str]:
     """Compare the four files of a data set with their SHA-256.
 
-    Parameters
-    ----------
-    dataset : {"MNIST", "FashionMNIST"}
-        Which set.
-
-    Returns
-    -------
-    dict
-        Each file that is not as published, and what is wrong with it: ``"missing"``,
-        ``"damaged"`` or ``"unreadable"``. Empty if all is well.
+    Returns each file that is not as published, with ``"missing"``, ``"damaged"`` or
+    ``"unreadable"``: an empty dict if all is well.
     """
     wrong = {}
     for name, digest in FILES[dataset].items():

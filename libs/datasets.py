@@ -9,14 +9,10 @@ from libs import SEED, data_files, validate
 
 
 class Split:
-    """A part of a data set: its images, its labels, and batches of both.
+    """A part of a data set.
 
-    Attributes
-    ----------
-    images : numpy.ndarray
-        ``[n, features]``, float32 in ``[0, 1]``.
-    labels : numpy.ndarray or None
-        ``[n, classes]`` float32 one-hot, or ``[n]`` int32, or whatever targets were given.
+    ``images`` is ``[n, features]`` float32 in ``[0, 1]``; ``labels`` is ``[n, classes]`` float32
+    one-hot, ``[n]`` int32, whatever targets were given, or None.
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, seed) -> None:
@@ -56,7 +52,7 @@ class Split:
         Returns
         -------
         iterator of (images, labels)
-            ``images`` is ``[batch, features]``; ``labels`` match, or are None if there are none.
+            ``[batch, features]``, and the labels or None.
 
         Raises
         ------
@@ -80,10 +76,9 @@ class Split:
             yield self.images[here], None if self.labels is None else self.labels[here]
 
     def as_tf(self, batch_size: int = 100, shuffle: bool = True) -> tf.data.Dataset:
-        """Return the batches of :meth:`next_batch`, its parameters and errors, as TensorFlow's.
+        """Return the batches of :meth:`next_batch` as ``(images, labels)``, or ``images`` alone.
 
-        Each pass over it is one epoch. Its elements are ``(images, labels)``, or ``images`` alone
-        if there are no labels; it knows its length and prefetches two batches.
+        Each pass over it is one epoch; it knows its length, and prefetches two batches.
         """
         batch_size = validate.whole(batch_size, "batch_size")
         arrays = (self.images,) if self.labels is None else (self.images, self.labels)
@@ -107,14 +102,13 @@ class Dataset:
     Parameters
     ----------
     X : array
-        Samples, ``[n, ...]``: uint8 in ``[0, 255]`` (scaled to ``[0, 1]``) or float in
-        ``[0, 1]``. Each sample is flattened to ``[features]``.
+        Samples, ``[n, ...]``, flattened to ``[n, features]``: float in ``[0, 1]``, or uint8 in
+        ``[0, 255]``, which is scaled to that.
     Y : array, optional
         Labels, ``[n]`` whole numbers from 0, or targets of any other shape ``[n, ...]``.
     split : list of three floats
         Shares of train, validation and test; they sum to one. Samples are shuffled by ``seed``
-        before they are cut, so the three are disjoint and alike. The default keeps everything
-        for training, in the order given.
+        and cut. The default keeps everything for training, in the order given.
     one_hot : bool
         Turn ``[n]`` labels into ``[n, n_classes]`` float32 rows with a single one.
     n_classes : int, optional
@@ -133,11 +127,9 @@ class Dataset:
 
     Raises
     ------
-    TypeError
-        If ``X`` is neither float nor uint8, or labels are not whole numbers.
-    ValueError
-        If an array is empty, holds NaN or values outside ``[0, 1]``, lengths differ, labels are
-        out of range, or ``split`` is not three shares that sum to one.
+    TypeError, ValueError
+        If ``X`` is neither float nor uint8, or labels are not whole; if anything else is not as
+        above, an array is empty, or lengths differ.
 
     Examples
     --------
@@ -183,10 +175,7 @@ class Dataset:
         return f"{type(self).__name__}(train / valid / test: {parts}, X {list(self.X.shape)})"
 
     def mean(self) -> np.ndarray:
-        """Return the mean of each feature over all of ``X``, ``[features]`` float32.
-
-        For what goes into a model use ``train.mean()``, which knows nothing of the test samples.
-        """
+        """Return the mean of each feature, test samples and all, ``[features]`` float32."""
         return _mean(self.X)
 
     def std(self) -> np.ndarray:
@@ -195,7 +184,7 @@ class Dataset:
 
 
 class MNIST(Dataset):
-    """The 70,000 handwritten digits of MNIST.
+    """The 70,000 handwritten digits of MNIST, a :class:`Dataset`.
 
     Parameters
     ----------
@@ -208,20 +197,10 @@ class MNIST(Dataset):
     seed : int
         Decides the cut (with ``split``) and the order of batches.
 
-    Attributes
-    ----------
-    X : numpy.ndarray
-        ``[70000, 784]`` float32 in ``[0, 1]``. Without ``split``: the 60,000 in file order
-        (validation, then train), then the 10,000.
-    Y, train, valid, test
-        As in :class:`Dataset`.
-
     Raises
     ------
-    DataFileError
-        If a file is missing and can't be fetched, or is not the published one.
-    ValueError
-        If ``split`` is not three shares that sum to one.
+    DataFileError, ValueError
+        If a file is not the published one and can't be fetched; if ``split`` is not three shares.
 
     References
     ----------
@@ -255,12 +234,8 @@ class MNIST(Dataset):
 
 
 class FashionMNIST(MNIST):
-    """The 70,000 pictures of clothes of Fashion-MNIST, in MNIST's own format.
+    """The 70,000 pictures of clothes of Fashion-MNIST, in all else like :class:`MNIST`.
 
-    Parameters, attributes and errors are those of :class:`MNIST`.
-
-    References
-    ----------
     H. Xiao, K. Rasul and R. Vollgraf, *Fashion-MNIST: a novel image dataset for benchmarking
     machine learning algorithms*, 2017.
     """

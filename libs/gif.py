@@ -14,15 +14,7 @@ from libs.notebook import img
 
 
 class Gif:
-    """A GIF file that a notebook shows as an animation.
-
-    Attributes
-    ----------
-    path : pathlib.Path
-        Where the file is.
-    alt : str
-        What the animation shows, in words, for readers who can't see it.
-    """
+    """A GIF file (``path``) that a notebook shows, with its alternative text (``alt``)."""
 
     def __init__(self, path: Path, alt: str) -> None:
         self.path = path
@@ -53,7 +45,7 @@ def build_gif(
     Parameters
     ----------
     imgs : array or list of arrays
-        Frames, shape ``[n, height, width]``, ``[n, height, width, 1]`` (grey) or
+        Frames, ``[n, height, width]``, ``[n, height, width, 1]`` (grey) or
         ``[n, height, width, 3]`` (RGB); float in ``[0, 1]`` or integers from 0 to 255.
     interval : float
         Seconds each frame is shown, 0.02 (browsers play faster ones slower) to 600, rounded to
@@ -76,10 +68,8 @@ def build_gif(
 
     Raises
     ------
-    TypeError
-        If the images are not numbers.
-    ValueError
-        If there is no frame, frames differ in shape, or another argument is out of its range.
+    TypeError, ValueError
+        If the images are not numbers; if their shape or another argument is not as above.
 
     Examples
     --------

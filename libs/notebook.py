@@ -32,7 +32,7 @@ _STYLE = {
     "image.interpolation": "nearest",
     "legend.frameon": False,
     "lines.linewidth": 2,
-    # Okabe and Ito's colours, which colour-blind readers tell apart
+    # of Okabe and Ito, "Color universal design", 2008: colour-blind readers tell them apart
     "axes.prop_cycle": plt.cycler(
         color=["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
     ),
@@ -52,10 +52,6 @@ def start(seed: int = SEED) -> Path:
     pathlib.Path
         The folder for everything the notebook writes, relative to the notebook's own: TensorFlow
         takes a path as a pattern, and the course may lie in ``course [2026]``.
-
-    References
-    ----------
-    M. Okabe and K. Ito, *Color universal design*, 2008 (the colours).
     """
     plt.rcParams.update(_STYLE)
     keras.utils.set_random_seed(seed)
@@ -64,19 +60,10 @@ def start(seed: int = SEED) -> Path:
 
 
 def img(picture: bytes, alt: str, **attributes: object) -> str:
-    """Return the HTML of a picture with its pixels inside.
+    """Return the HTML of a PNG or GIF file's content, with alternative text.
 
-    Parameters
-    ----------
-    picture : bytes
-        A PNG or GIF file's content.
-    alt : str
-        What it shows, in words, for readers who can't see it.
-    **attributes
-        More attributes of the element; an underscore at the end keeps clear of Python's words.
+    More attributes may be given; an underscore at their end keeps clear of Python's words.
 
-    Examples
-    --------
     >>> img(b"GIF89a", "Less < more", class_="big")
     '<img src="data:image/gif;base64,R0lGODlh" alt="Less &lt; more" class="big">'
     """
@@ -88,15 +75,7 @@ def img(picture: bytes, alt: str, **attributes: object) -> str:
 
 
 class Picture:
-    """A figure as a notebook shows and stores it: a PNG with alternative text.
-
-    Attributes
-    ----------
-    png : bytes
-        The picture.
-    alt : str
-        What it shows, in words.
-    """
+    """A figure as a notebook shows and stores it: ``png`` (bytes), with its text in ``alt``."""
 
     def __init__(self, figure: Figure, alt: str, dpi: int = 80) -> None:
         if not alt.strip():
@@ -122,12 +101,7 @@ def show(figure: Figure, alt: str) -> None:
         What to show.
     alt : str
         One or two sentences for readers who can't see it: what is drawn and what to notice.
-        No trained numbers, which differ from machine to machine.
-
-    Raises
-    ------
-    ValueError
-        If ``alt`` is empty.
+        No trained numbers, which differ from machine to machine. ValueError if it is empty.
     """
     display(Picture(figure, alt))
     plt.close(figure)
@@ -136,15 +110,8 @@ def show(figure: Figure, alt: str) -> None:
 def quiz(name: str) -> None:
     """Show the quiz of a lesson, with feedback on each answer, offline.
 
-    Parameters
-    ----------
-    name : str
-        File in ``notebooks/quiz`` without its ending, such as ``"03"``.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such quiz.
+    ``name`` is a file in ``notebooks/quiz`` without its ending, such as ``"03"``; if there is
+    none, FileNotFoundError names those there are.
     """
     path = ROOT / "notebooks" / "quiz" / f"{name}.json"
     if not path.is_file():

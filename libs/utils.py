@@ -26,13 +26,13 @@ def montage(
     Parameters
     ----------
     images : array
-        Shape ``[n, height, width]``, ``[n, height, width, 1]`` or ``[n, height, width, 3]``,
-        any float or integer type and range.
+        ``[n, height, width]``, ``[n, height, width, 1]`` or ``[n, height, width, 3]``, floats or
+        integers of any range.
     padding : int
         Pixels between the images and around them.
     fill : float
-        What padding and empty places hold, as a share of full brightness: 1.0 for floats, 255
-        for integers.
+        What padding and empty places hold, as a share of full brightness: of 1.0 for floats, of
+        255 for integers.
     columns : int, optional
         Images in a row; by default the grid is as square as it can be.
     saveto : path, optional
@@ -46,10 +46,8 @@ def montage(
 
     Raises
     ------
-    TypeError
-        If the images are not numbers.
-    ValueError
-        If the shape is none of the three, there is no image, or an argument is out of range.
+    TypeError, ValueError
+        If the images are not numbers; if their shape or another argument is not as above.
 
     Examples
     --------
@@ -94,25 +92,20 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     Parameters
     ----------
     W : array
-        Kernels, ``[height, width, in, out]``, any range: nothing is rescaled, so that weights
-        keep their sign and can be drawn with a diverging colour map.
+        Kernels, ``[height, width, in, out]``, any range. Nothing is rescaled: weights keep their
+        sign, for a diverging colour map.
     padding : int
         Pixels between the kernels and around them; they hold 0 (no weight).
 
     Returns
     -------
     numpy.ndarray
-        The canvas, ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``.
+        ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``.
 
     Raises
     ------
     ValueError
         If ``W`` is not 4-D.
-
-    Examples
-    --------
-    >>> montage_filters(np.zeros((5, 5, 1, 32))).shape
-    (37, 37)
     """
     W = np.asarray(W)
     if W.ndim != 4:
@@ -131,7 +124,7 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
     Parameters
     ----------
     x : keras.Input, Keras tensor, TensorFlow tensor or array
-        Shape ``[batch, ...]``; whatever is not 2-D is flattened to ``[batch, features]``.
+        ``[batch, ...]``; whatever is not 2-D is flattened to ``[batch, features]``.
     n_output : int
         Number of units.
     name : str, optional
@@ -149,19 +142,13 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
     Raises
     ------
     ValueError
-        If ``x`` has fewer than two axes or an unknown number of features, or ``n_output`` is not
+        If an axis of ``x`` but the first is unknown or there is no second, or ``n_output`` is not
         a positive whole number.
 
     References
     ----------
     X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural
     networks*, 2010.
-
-    Examples
-    --------
-    >>> h, W = linear(keras.Input((28, 28)), 10)
-    >>> h.shape, tuple(W.shape)
-    ((None, 10), (784, 10))
     """
     if not hasattr(x, "shape"):
         x = np.asarray(x)
@@ -186,7 +173,7 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     Parameters
     ----------
     images : array
-        Any shape; every number counts as a pixel.
+        Floats or integers of any shape; every number counts as a pixel.
     noise : float
         How likely a pixel is lost, 0 (none) to 1 (all).
     seed : int
@@ -199,20 +186,13 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
 
     Raises
     ------
-    TypeError
-        If the images are not numbers.
-    ValueError
-        If ``noise`` is not 0 to 1.
+    TypeError, ValueError
+        If the images are not numbers; if ``noise`` is not 0 to 1.
 
     References
     ----------
     P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust
     features with denoising autoencoders*, 2008.
-
-    Examples
-    --------
-    >>> corrupt(np.ones((1, 8), np.float32), noise=0.25)
-    array([[0., 1., 1., 1., 1., 1., 0., 1.]], dtype=float32)
     """
     images = validate.numeric(images, "images").copy()
     noise = validate.share(noise, "noise")
@@ -231,9 +211,9 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     n : int
         Codes in a row, and rows.
     low, high : float or pair of floats, optional
-        If given, the grid is evenly spaced: it parts the rectangle from ``low`` to ``high`` (one
-        number for both axes, or x and y) into n × n cells and holds their centres. By default it
-        follows a standard Gaussian: each axis holds the quantiles ``(i + 0.5) / n``.
+        Corners of a rectangle (one number for both axes, or x and y), of whose n × n cells the
+        grid holds the centres. By default each axis holds the quantiles ``(i + 0.5) / n`` of a
+        standard Gaussian.
 
     Returns
     -------
@@ -269,13 +249,13 @@ def grid_assignment(codes) -> np.ndarray:
     """Give each point its own place on a square grid, so that neighbours stay neighbours.
 
     Coordinates are replaced by their ranks, which spreads the points over the square; then the
-    assignment with the least sum of squared distances to the places is found. That takes about a
-    second for 1,600 points and a few for 2,500; longer where most of them lie along a line.
+    assignment with the least sum of squared distances is found: about a second for 1,600 points,
+    longer where most of them lie along a line.
 
     Parameters
     ----------
     codes : array
-        ``[n, 2]``, n a square number such as 1,600.
+        ``[n, 2]`` finite numbers, n a square such as 1,600.
 
     Returns
     -------
@@ -285,10 +265,8 @@ def grid_assignment(codes) -> np.ndarray:
 
     Raises
     ------
-    TypeError
-        If ``codes`` are not numbers.
-    ValueError
-        If ``codes`` is not ``[n, 2]`` and finite, or n is not a square number.
+    TypeError, ValueError
+        If ``codes`` are not numbers; if their shape is another or one is not finite.
 
     References
     ----------

@@ -25,17 +25,7 @@ _TAKEN = "Could not start gRPC server"  # what TensorFlow says then
 
 @dataclass(frozen=True)
 class Line:
-    """One line that a worker wrote.
-
-    Attributes
-    ----------
-    worker : int
-        Who wrote it.
-    seconds : float
-        When, counted from the start of the workers.
-    text : str
-        What, without the end of line.
-    """
+    """One line of text, its worker's number, and the seconds since the workers were started."""
 
     worker: int
     seconds: float
@@ -50,12 +40,7 @@ def tf_config(addresses: list[str], index: int) -> str:
     addresses : list of str
         ``"host:port"`` of each worker, in the same order for all of them.
     index : int
-        Which of them this worker is; number 0 is the chief.
-
-    Raises
-    ------
-    IndexError
-        If there is no such worker.
+        Which of them this worker is; number 0 is the chief. IndexError if there is none.
 
     Examples
     --------
@@ -75,24 +60,17 @@ class Workers:
     block is left, all are killed and waited for. If this process dies without a chance to do so,
     they end themselves: each holds the end of a pipe that closes with its parent.
 
+    Workers see no GPU: on one machine they would have to share it, which NCCL, the library that
+    adds up gradients between GPUs, refuses. Proxies are ignored, too, for loopback needs none.
+
     Parameters
     ----------
     script : path
-        A Python file.
+        A Python file; FileNotFoundError if there is none.
     arguments : sequence
         Its command line, turned into strings.
     count : int
         How many processes.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such script.
-
-    Notes
-    -----
-    Workers see no GPU: on one machine they would have to share it, which NCCL, the library that
-    adds up gradients between GPUs, refuses. Proxies are ignored, too, for loopback needs none.
 
     Examples
     --------
