@@ -14,7 +14,7 @@ from PIL import Image, ImageSequence
 from libs.gif import build_gif
 
 SIDES = hnp.array_shapes(min_dims=3, max_dims=3, max_side=12)
-GRAY = st.one_of(
+GREY = st.one_of(
     SIDES.flatmap(lambda shape: hnp.arrays(np.uint8, shape)),
     SIDES.flatmap(
         lambda shape: hnp.arrays(np.float32, (*shape, 1), elements=st.floats(0, 1, width=32))
@@ -33,9 +33,9 @@ def read_back(path):
     return np.stack([f for f, duration in frames for _ in range(duration // step)]), step
 
 
-@given(frames=GRAY, scale=st.integers(1, 3))
-def test_gray_frames_come_back_exactly(frames, scale, tmp_path_factory):
-    path = tmp_path_factory.mktemp("gif") / "gray.gif"
+@given(frames=GREY, scale=st.integers(1, 3))
+def test_grey_frames_come_back_exactly(frames, scale, tmp_path_factory):
+    path = tmp_path_factory.mktemp("gif") / "grey.gif"
     gif = build_gif(frames, saveto=path, scale=scale)
     assert gif.path == path
     pixels = frames if frames.dtype == np.uint8 else np.rint(frames[..., 0] * 255)
@@ -83,7 +83,7 @@ def test_many_colours_stay_within_the_palettes_error(tmp_path):
     assert len(palettes) <= 1  # one shared palette
 
 
-def test_a_colour_map_paints_gray_frames(tmp_path):
+def test_a_colour_map_paints_grey_frames(tmp_path):
     ramp = np.linspace(0, 1, 256).reshape(1, 16, 16)
     frames = np.concatenate([ramp, ramp[:, ::-1]])
     build_gif(frames, saveto=tmp_path / "a.gif", cmap="coolwarm")

@@ -72,9 +72,9 @@ def weight_images(W: np.ndarray, scale: float) -> np.ndarray:
 
 def digit_images(images: np.ndarray, wrong: np.ndarray) -> np.ndarray:
     """Draw digits ``[n, 784]``, white on black, those that are wrong on orange."""
-    gray = np.round(images.reshape(-1, 28, 28, 1) * 8) / 8
+    grey = np.round(images.reshape(-1, 28, 28, 1) * 8) / 8
     ground = np.where(wrong[:, None, None, None], np.array(MISTAKE) / 255, 0.0)
-    cells = (ground + (1 - ground) * gray).astype(np.float32)
+    cells = (ground + (1 - ground) * grey).astype(np.float32)
     return montage(cells, padding=2, fill=1.0, columns=7)
 
 
