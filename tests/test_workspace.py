@@ -5,8 +5,11 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -184,7 +187,10 @@ def test_a_copy_that_is_not_touched_is_left_and_then_renewed(course, change):
     assert course.run("copy") == ""
     assert (course.work / LESSON).read_bytes() == before  # outputs stay while nothing is new
     course.change(to=NEW)
-    assert course.run("copy") == "work: 03-logistic-regression: renewed; you had not changed it.\n"
+    assert (
+        course.run("copy")
+        == "work: 03-logistic-regression: renewed, as you had changed nothing there.\n"
+    )
     assert course.cells() == ["One, better", "1 # sum", "3 # last"]
     assert course.run("copy") == ""
 
@@ -199,7 +205,7 @@ def test_a_copy_that_is_touched_stays_and_so_it_is_said(course, change):
     for _ in range(2):  # as long as it is so
         said = course.run("copy")
         assert said.count("\n") == 2
-        assert "03-logistic-regression: there is a new version, but yours has changes" in said
+        assert "03-logistic-regression: there is a new version; you changed yours" in said
         assert f"python {TOOL} fresh 03" in said
         assert (course.work / LESSON).read_bytes() == before
     assert "make fresh LESSON=03" in course.run("copy", make=True)
@@ -233,7 +239,7 @@ def test_outputs_alone_are_no_new_version(course):
 def test_a_program_is_renewed_or_kept_like_a_lesson(course):
     course.run("copy")
     course.change("scale/train.py", to="print('new')\n")
-    assert course.run("copy") == "work: train: renewed; you had not changed it.\n"
+    assert course.run("copy") == "work: train: renewed, as you had changed nothing there.\n"
     mine = course.work / "scale" / "train.py"
     mine.write_bytes(b"print('new')\r\n")  # another editor's line ends
     course.change("scale/train.py", to="print('newer')\n")
@@ -285,7 +291,7 @@ def test_a_new_lesson_does_not_overwrite_a_notebook_of_the_same_name(course):
     course.run("copy")
     save(course.work / "04-mine.ipynb", notebook("mine"))
     course.change("04-mine.ipynb", to=notebook("theirs"))
-    assert "yours has changes and stays" in course.run("copy")
+    assert "you changed yours, so it stays" in course.run("copy")
     assert course.cells("04-mine.ipynb") == ["mine"]
 
 
@@ -345,7 +351,7 @@ def test_without_its_notes_it_keeps_what_differs(course, state):
     notes = course.work / ".copied.json"
     notes.unlink() if state is None else notes.write_bytes(state)
     course.change(to=NEW)
-    assert "yours has changes and stays" in course.run("copy")
+    assert "you changed yours, so it stays" in course.run("copy")
     assert course.cells()[0] == "One"
     course.run("fresh", "03")
     course.change(to=notebook("Third"))
@@ -514,27 +520,53 @@ def test_lessons_write_beside_the_copies(cwd, writes_in, tmp_path, monkeypatch):
     assert tmp_path / writes_in / "out" == again.OUT
 
 
-def test_opening_needs_jupyterlab_and_nothing_but_it(course):
-    """A Python without it is told so; one with it starts where the copies are."""
-    environment = os.environ | {"PYTHONPATH": str(course.clone)}
+def test_a_python_without_jupyterlab_is_told_how_to_start(course):
     broken = course.upstream.parent / "without" / "jupyterlab.py"
     broken.parent.mkdir()
     broken.write_text("raise ImportError('jupyterlab')")
     done = subprocess.run(
         [sys.executable, str(TOOL)],
         cwd=course.clone,
-        env=environment | {"PYTHONPATH": str(broken.parent)},
+        env=os.environ | {"PYTHONPATH": str(broken.parent)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
     assert done.stderr.startswith("work: this Python has no JupyterLab. Start with make lab")
-    shown = subprocess.check_output(
-        [sys.executable, str(TOOL), "--show-config-json"], cwd=course.clone, text=True
+
+
+def test_jupyterlab_opens_on_the_first_lesson_and_shows_the_copies(course):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--no-browser", f"--port={port}", "--IdentityProvider.token="]
+    environment = os.environ | {"JUPYTER_CONFIG_DIR": str(course.upstream), "no_proxy": "*"}
+    lab = subprocess.Popen(
+        [sys.executable, str(TOOL), *options],
+        cwd=course.clone,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
-    config = json.loads(shown[shown.index("{") :])
-    assert config["ServerApp"]["root_dir"] == str(course.work)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            try:
+                with urllib.request.urlopen(url, timeout=30) as page:
+                    assert page.url == f"{url}/lab/tree/00-start-here.ipynb"
+                break
+            except OSError:
+                assert lab.poll() is None, "JupyterLab has ended"
+                time.sleep(0.25)
+        else:
+            pytest.fail("JupyterLab does not answer")
+        with urllib.request.urlopen(f"{url}/api/contents", timeout=30) as answer:
+            shown = {file["name"] for file in json.load(answer)["content"]}
+        assert shown == {"00-start-here.ipynb", LESSON, "glossary.ipynb", "scale"}
+    finally:
+        lab.terminate()
+        lab.wait(30)
 
 
 def test_copying_is_quick_and_imports_nothing_of_the_course():

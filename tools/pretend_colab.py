@@ -93,7 +93,14 @@ def run(lesson: Path, python: Path, content: Path, whole: bool = False) -> list[
         What went wrong, cell by cell, counted as the notebook's file does, from 0.
     """
     kernel = {
-        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": [
+            str(python),
+            "-Xfrozen_modules=off",
+            "-m",
+            "ipykernel_launcher",
+            "-f",
+            "{connection_file}",
+        ],
         "display_name": "Colab",
         "language": "python",
         "env": {

@@ -139,10 +139,10 @@ def copy() -> list[str]:
         write(WORK / STATE, json.dumps(state, indent=1).encode())
 
     said = [f"{listed(new)}: copied into work/, yours to change."] if new else []
-    said += [f"{listed(renewed)}: renewed; you had not changed it."] if renewed else []
+    said += [f"{listed(renewed)}: renewed, as you had changed nothing there."] if renewed else []
     said += [f"{listed(gone)}: no longer in the course, and taken away."] if gone else []
     if kept:
-        said.append(f"{listed(kept)}: there is a new version, but yours has changes and stays.")
+        said.append(f"{listed(kept)}: there is a new version; you changed yours, so it stays.")
         said.append(advice(kept[0]))
     if theirs:
         said.append(f"{listed(theirs)}: no longer in the course; you changed it, so it stays.")
@@ -250,7 +250,9 @@ def open_lab(options: list[str]) -> int:
             "this Python has no JupyterLab. Start with make lab; without make: python install.py, "
             "then .venv\\Scripts\\python tools\\workspace.py"
         ) from None
-    return lab([f"--ServerApp.root_dir={WORK}", str(WORK / START), *options])
+    return lab(
+        [f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url=/lab/tree/{START}", *options]
+    )
 
 
 def main() -> int:
