@@ -59,8 +59,10 @@ class Live:
                 self._live()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        # by hand: ipywidgets 7, which Colab has, makes no bundle
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         return {
-            **self.box._repr_mimebundle_(),
+            "application/vnd.jupyter.widget-view+json": view,
             "text/plain": repr(self),
             "text/html": self._still()._repr_html_(),
         }

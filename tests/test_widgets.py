@@ -355,7 +355,8 @@ def test_bars_and_picture_beside_the_canvas(pad):
 def test_a_notebook_stores_a_still_picture(pad):
     pad.draw(RECORDED[3])
     bundle = pad._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in bundle
+    view = "application/vnd.jupyter.widget-view+json"
+    assert bundle[view] == pad.box._repr_mimebundle_()[view]
     assert bundle["text/plain"] == "DigitPad: It reads a 3."
     assert bundle["text/html"].startswith('<img src="data:image/png;base64,')
     alt = re.search('alt="(.*)"', bundle["text/html"])[1]
