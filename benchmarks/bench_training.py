@@ -163,7 +163,7 @@ def sessions(network, images):
 
 def keras_fit(network, images, **compiled):
     """Train the network of `libs.autoencoder`, compiled as Keras does by default, or as told."""
-    model = Autoencoder((28, 28), **network.options)
+    model = Autoencoder(**network.options)
     if not compiled:
         compiled = {"steps_per_execution": 1, "jit_compile": "auto"}
     model.compile(keras.optimizers.Adam(_RATE), **compiled)
@@ -179,7 +179,7 @@ def keras_fit(network, images, **compiled):
 
 def libs_fit(network, images):
     """Train with `libs.autoencoder` as lessons do."""
-    return keras_fit(network, images, steps_per_execution=50)
+    return keras_fit(network, images, steps_per_execution=50, jit_compile=network.xla)
 
 
 # --- lesson 02: two spirals, all 400 points in each step ----------------------------------------
