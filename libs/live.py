@@ -1,9 +1,9 @@
-"""What the live widgets share: answers that keep up with a hand, and a still picture."""
+"""What the live widgets share: a canvas that a hand moves on, answers that keep up, a still."""
 
 import asyncio
-import base64
 import html
 import io
+from pathlib import Path
 
 import numpy as np
 from ipycanvas import Canvas
@@ -11,29 +11,55 @@ from ipywidgets import HTML
 from PIL import Image
 
 from libs import validate
-from libs.notebook import Picture
+from libs.notebook import img
 
+STYLE = f"<style>{Path(__file__).with_name('widgets.css').read_text('utf-8')}</style>"
 _WAIT = 0.015  # seconds in which a hand's moves are gathered before they are answered
 
 
 class Live:
-    """A widget that answers the hand: base class, with what its children share.
+    """A widget that answers a hand on a canvas, be it with a mouse, a pen or a finger.
 
-    A child has ``box`` (the live widget) and tells its answer in ``_answer`` and its still picture
-    in ``_still``.
+    A child makes ``box``, the live widget, and defines: ``_down(x, y)`` and ``_move(x, y)``, where
+    the hand begins and goes, in pixels of the canvas; ``_key(key, shift)`` (ipycanvas keeps every
+    key to itself: for Tab the canvas has to let go); ``_paint()``, the whole canvas; ``_answer()``,
+    HTML beside the canvas; and ``_still()``, a Picture for where there is no kernel.
     """
 
-    def __init__(self) -> None:
-        self._timer = None
+    def __init__(self, canvas: Canvas) -> None:
+        self._canvas = canvas
         self._view = HTML()  # where the answer stands
+        self._timer = None
+        self._held = False  # is the hand down?
+        canvas.on_mouse_down(self._press)
+        canvas.on_mouse_move(self._drag)
+        canvas.on_touch_start(lambda touches: touches and self._press(*touches[0]))
+        canvas.on_touch_move(lambda touches: touches and self._drag(*touches[0]))
+        for lifted in (canvas.on_mouse_up, canvas.on_mouse_out):
+            lifted(lambda x, y: self._lift())
+        for lifted in (canvas.on_touch_end, canvas.on_touch_cancel):
+            lifted(lambda touches: self._lift())
+        canvas.on_key_down(lambda key, shift, control, meta: self._key(key, shift))
+        canvas.on_client_ready(self._appear)
 
-    def _answer(self) -> str:
-        """Return the answer to what the hand has done so far, as HTML."""
-        raise NotImplementedError
+    def _press(self, x: float, y: float) -> None:
+        self._held = True
+        self._down(x, y)
+        self._soon()
 
-    def _still(self) -> Picture:
-        """Return the widget as a picture."""
-        raise NotImplementedError
+    def _drag(self, x: float, y: float) -> None:
+        if self._held:
+            self._move(x, y)
+            self._soon()
+
+    def _lift(self) -> None:
+        self._held = False
+
+    def _appear(self) -> None:
+        """Paint for a page that was opened or loaded anew, whose canvas is blank."""
+        # ipycanvas names only another canvas than its last one, which was of another page
+        self._canvas._canvas_manager._current_canvas = None
+        self._paint()
 
     def _update(self) -> None:
         """Answer now."""
@@ -42,7 +68,7 @@ class Live:
             self._timer = None
         self._view.value = self._answer()
 
-    def _live(self) -> None:
+    def _try(self) -> None:
         """Answer from a callback, where an exception would go unseen."""
         try:
             self._update()
@@ -54,9 +80,9 @@ class Live:
         """Answer in a moment, once for all moves that have come by then."""
         if self._timer is None:
             try:
-                self._timer = asyncio.get_running_loop().call_later(_WAIT, self._live)
+                self._timer = asyncio.get_running_loop().call_later(_WAIT, self._try)
             except RuntimeError:  # outside a kernel
-                self._live()
+                self._try()
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         # by hand: ipywidgets 7, which Colab has, makes no bundle
@@ -68,61 +94,8 @@ class Live:
         }
 
 
-def listen(canvas: Canvas, down, move, up) -> None:
-    """Have functions called by a hand on ``canvas``, be it with a mouse, a pen or a finger.
-
-    Parameters
-    ----------
-    canvas : ipycanvas.Canvas
-        Where to listen.
-    down, move : callable
-        Take x and y, in pixels of the canvas from its upper left corner.
-    up : callable
-        Takes nothing; leaving the canvas lifts the hand, too.
-    """
-    canvas.on_mouse_down(down)
-    canvas.on_mouse_move(move)
-    canvas.on_mouse_up(lambda x, y: up())
-    canvas.on_mouse_out(lambda x, y: up())
-    canvas.on_touch_start(lambda touches: touches and down(*touches[0]))
-    canvas.on_touch_move(lambda touches: touches and move(*touches[0]))
-    canvas.on_touch_end(lambda touches: up())
-    canvas.on_touch_cancel(lambda touches: up())
-
-
-def forget_page(canvas: Canvas) -> None:
-    """Have ``canvas`` painted anew for a page that was opened or loaded again.
-
-    ipycanvas names the canvas only when it differs from the last one it painted on, but that was
-    for another page: it has to forget.
-    """
-    canvas._canvas_manager._current_canvas = None
-
-
-def img(image: np.ndarray, alt: str, name: str) -> str:
-    """Return an image, ``[height, width]`` or ``[height, width, 3]``, as an HTML element.
-
-    Parameters
-    ----------
-    image : numpy.ndarray
-        Float in ``[0, 1]`` or uint8.
-    alt : str
-        What it shows, in words.
-    name : str
-        The element's CSS class.
-
-    Returns
-    -------
-    str
-        ``<img …>`` with the pixels inside.
-
-    Examples
-    --------
-    >>> img(np.zeros((28, 28)), "Nothing", "seen")[:38]
-    '<img class="seen" alt="Nothing" src="d'
-    """
+def pixels_img(image: np.ndarray, alt: str, class_: str) -> str:
+    """Return an image ``[height, width]``, float in ``[0, 1]`` or uint8, as an HTML element."""
     buffer = io.BytesIO()
     Image.fromarray(validate.pixels(image, "image")).save(buffer, "PNG", compress_level=1)
-    data = base64.b64encode(buffer.getvalue()).decode()
-    alt = html.escape(alt, quote=True)
-    return f'<img class="{name}" alt="{alt}" src="data:image/png;base64,{data}">'
+    return img(buffer.getvalue(), alt, class_=class_)
