@@ -264,12 +264,10 @@ class Autoencoder(keras.Model):
         """Return the arguments that make this model; Keras saves them."""
         return {**super().get_config(), **self._options}
 
-    def save(self, filepath: str | os.PathLike, overwrite: bool = True) -> None:
+    def save(self, filepath: str | os.PathLike) -> None:
         """Write model and optimiser to a ``.keras`` file, whole or not at all."""
         if Path(filepath).suffix != ".keras":
             raise ValueError(f"filepath must end in .keras, got {str(filepath)!r}.")
-        if Path(filepath).exists() and not overwrite:
-            raise FileExistsError(f"{filepath} exists. Pass overwrite=True to replace it.")
         with tempfile.TemporaryDirectory() as folder, replacing(filepath) as file:
             whole = Path(folder, "model.keras")
             super().save(whole)

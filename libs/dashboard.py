@@ -23,7 +23,8 @@ _SAMPLE = 20_000  # parameters whose spread is taken, about
 class Dashboard:
     """Watch a training loop: accuracy, loss, parameters, the batch, and mistakes.
 
-    In a notebook the picture is redrawn in place; elsewhere nothing is shown.
+    In a notebook the picture is redrawn in place; elsewhere nothing is shown. Arguments that are
+    not as follows raise TypeError or ValueError.
 
     Parameters
     ----------
@@ -41,11 +42,6 @@ class Dashboard:
     ----------
     picture : libs.dashboard_view.Frame
         The latest drawing.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument, or what ``predict`` returns, is not as above.
 
     References
     ----------
@@ -99,7 +95,7 @@ class Dashboard:
     def update(self, step: int, loss, accuracy=math.nan, batch=None, parameters=None) -> None:
         """Record one training step, and redraw if it is time.
 
-        What is not as follows raises TypeError or ValueError.
+        Arguments that are not as follows raise TypeError or ValueError.
 
         Parameters
         ----------

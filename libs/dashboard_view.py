@@ -152,7 +152,6 @@ class View:
         self._label(left, top - 11, title, weight="bold")
         place = np.divide((left, _HEIGHT - top - _HIGH, _WIDE, _HIGH), (_WIDTH, _HEIGHT) * 2)
         axes = self._axes[name] = self._figure.add_axes(place)
-        axes.set_axisbelow(True)
         axes.grid(True, alpha=0.3)
         axes.spines[["right", "top"]].set_visible(False)
         axes.tick_params(labelsize=8)
@@ -202,8 +201,8 @@ def _gallery(images: np.ndarray, predicted: np.ndarray, labels: np.ndarray) -> n
     page = Image.fromarray(montage(tiles, fill=1, columns=_COLUMNS))
     pen, font = ImageDraw.Draw(page), ImageFont.truetype(findfont("DejaVu Sans"), 10)
     for place, i in enumerate(shown):
-        said = predicted[i] if predicted[i] >= 0 else "?"
-        text, colour = (labels[i], "black") if said == labels[i] else (f"{said}≠{labels[i]}", _RED)
+        guess, label = predicted[i] if predicted[i] >= 0 else "?", labels[i]
+        text, colour = (label, "black") if guess == label else (f"{guess}≠{label}", _RED)
         x, y = 29 * (place % _COLUMNS), (29 + _CAPTION) * (place // _COLUMNS)
         pen.text((x + 15, y + 7), str(text), fill=colour, font=font, anchor="mm")
     return np.asarray(page)

@@ -33,6 +33,7 @@ class LatentExplorer(Live):
 
     The marker follows mouse, pen and finger. By keyboard, Tab goes to the plane and then to a
     field for each coordinate; arrow keys move the marker. Show it as the last line of a cell.
+    Arguments that are not as follows raise TypeError or ValueError.
 
     Parameters
     ----------
@@ -54,11 +55,6 @@ class LatentExplorer(Live):
         Where the marker is, ``[2]`` float32; at first (0, 0), or the point of the plane next to it.
     image : numpy.ndarray
         What it is decoded to, ``[height, width]``.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If an argument, or what ``decode`` returns for one code, is not as above.
 
     Examples
     --------
@@ -83,7 +79,7 @@ class LatentExplorer(Live):
         self._low = validate.number(low, "low", -1e6, 1e6)
         self._high = validate.number(high, "high", self._low + 1e-6, 1e6)
         self.code = np.clip(np.zeros(2, np.float32), self._low, self._high)
-        self.image = self._ask(self.code)  # a wrong function is told now; a slow start too
+        self.image = self._ask(self.code)  # finds a wrong function now, and starts it
         power = math.floor(math.log10((self._high - self._low) / 25))
         self._step = 10.0**power  # of an arrow key: 25 to 250 make an axis
         self._digits = max(0, 1 - power)
@@ -98,7 +94,9 @@ class LatentExplorer(Live):
             )
             for name in "xy"
         ]
-        plane = Box([self._map(), self._canvas], layout={"width": f"{_WIDTH}px"})
+        png = Picture(self._map(), self._says(), dpi=100 * _SHARP).png
+        plane = HTML(img(png, self._says(), class_="latent-explorer-map"))
+        plane = Box([plane, self._canvas], layout={"width": f"{_WIDTH}px"})
         row = HBox([plane, VBox([self._view, HBox(self._fields)])])
         #: The live widget.
         self.box = VBox([HTML(f"{STYLE}<p>{_HINT}</p>"), row])
@@ -182,25 +180,20 @@ class LatentExplorer(Live):
         axes.scatter(*self._codes.T, c=colours, s=8, alpha=0.7, linewidths=0)
         classes = np.unique(self._labels).astype(int)
         dots = [Line2D([], [], ls="", marker="o", color=COLOURS[i]) for i in classes]
-        axes.legend(
-            *(dots, classes),
-            **{"ncols": 10, "loc": "upper center", "bbox_to_anchor": (0.5, -48 / PLANE)},
-            **{"borderaxespad": 0, "borderpad": 0, "frameon": False, "fontsize": 9},
-            **{"handlelength": 1, "handletextpad": 0.3, "columnspacing": 0.8},
-        )
+        place = {"loc": "upper center", "bbox_to_anchor": (0.5, -48 / PLANE), "borderaxespad": 0}
+        style = {"frameon": False, "fontsize": 9, "handlelength": 1, "handletextpad": 0.3}
+        axes.legend(dots, classes, ncols=10, columnspacing=0.8, borderpad=0, **place, **style)
 
-    def _map(self) -> HTML:
+    def _map(self) -> Figure:
         """Return the plane as it lies under the canvas."""
         figure = Figure((_WIDTH / 100, _HEIGHT / 100), layout="none")
         place = LEFT, _HEIGHT - ABOVE - PLANE, PLANE, PLANE
         self._draw(figure.add_axes(np.divide(place, (_WIDTH, _HEIGHT) * 2)))
-        png = Picture(figure, self._says(), dpi=100 * _SHARP).png
-        return HTML(img(png, self._says(), class_="latent-explorer-map"))
+        return figure
 
     def _says(self) -> str:
-        classes = len(np.unique(self._labels))
-        dots = f"{len(self._codes):,} dots in the colours of {classes} classes"
-        return f"The latent plane with {dots}."
+        dots, classes = len(self._codes), len(np.unique(self._labels))
+        return f"The latent plane with {dots:,} dots in the colours of {classes} classes."
 
     def _paint(self) -> None:
         """Paint the marker on the browser's canvas, in one message."""
@@ -222,9 +215,9 @@ class LatentExplorer(Live):
         figure = Figure((7.1, 4.4), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1.4, 1))
         self._draw(left)
-        for style in ({"ms": 18, "mfc": "none", "mec": "white", "mew": 5}, {"mew": 2}, {"ms": 4}):
-            style = {"ms": 18, "mfc": "none", "mec": "black", "color": "black"} | style
-            left.plot(*self.code, "o", **style)
+        left.plot(*self.code, "o", ms=18, mfc="none", mec="white", mew=5)
+        left.plot(*self.code, "o", ms=18, mfc="none", mec="black", mew=2)
+        left.plot(*self.code, "o", ms=4, color="black")
         right.imshow(validate.pixels(self.image, "image"), cmap="gray", vmin=0, vmax=255)
         right.set_title(f"Decoded from {self._place()}")
         right.set_axis_off()

@@ -63,9 +63,9 @@ class Live:
 
     def _update(self) -> None:
         """Answer now."""
-        if self._timer is not None:
+        if self._timer:
             self._timer.cancel()
-            self._timer = None
+        self._timer = None
         self._view.value = self._answer()
 
     def _try(self) -> None:

@@ -10,12 +10,11 @@ from ipywidgets import HTML, Button, HBox, VBox
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from libs import validate
 from libs.explorer import COLOURS, LatentExplorer
 from libs.live import STYLE, Live, pixels_img
 from libs.notebook import Picture
 
-__all__ = ["COLOURS", "RECORDED", "DigitPad", "LatentExplorer", "like_mnist"]
+__all__ = ["COLOURS", "RECORDED", "DigitPad", "LatentExplorer"]
 
 SIDE = 280  # of the canvas, in pixels
 PEN = 22  # width of a line, in pixels
@@ -26,39 +25,13 @@ _RECORDED = Path(__file__).with_name("strokes.json").read_text("utf-8")
 RECORDED = {int(digit): strokes for digit, strokes in json.loads(_RECORDED).items()}
 
 
-def like_mnist(drawing) -> np.ndarray:
-    """Turn a drawing into a picture like those of MNIST.
+def _like_mnist(pixels: np.ndarray) -> np.ndarray:
+    """Turn a drawing ``[height, width]`` uint8 into ``[28, 28]`` float32 like those of MNIST.
 
-    The ink is scaled so that its longer side is 20 pixels, edges come out grey, and laid into
-    28 × 28 pixels so that its centre of mass falls on pixel (14, 14), counted from 0, as near as
-    whole pixels and the edges allow.
-
-    Parameters
-    ----------
-    drawing : array
-        ``[height, width]``, 0 for paper to 1 for ink (float) or 0 to 255 (integers); else it
-        raises TypeError or ValueError.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[28, 28]`` float32 in ``[0, 1]``; all zeros if there is no ink.
-
-    References
-    ----------
-    Y. LeCun, C. Cortes and C. Burges, *The MNIST database of handwritten digits*, 1998.
-
-    Examples
-    --------
-    >>> drawing = np.zeros((280, 280))
-    >>> drawing[10:90, 200:220] = 1
-    >>> image = like_mnist(drawing)
-    >>> image.shape, int((image > 0).any(axis=1).sum())
-    ((28, 28), 20)
+    The ink is scaled so that its longer side is 20 pixels, edges come out grey, and laid so that
+    its centre of mass falls on pixel (14, 14), counted from 0, as near as whole pixels and the
+    edges allow. (Y. LeCun, C. Cortes and C. Burges, *The MNIST database*, 1998.)
     """
-    pixels = validate.pixels(drawing, "drawing")
-    if pixels.ndim != 2:
-        raise ValueError(f"drawing must have shape [height, width], got {list(pixels.shape)}.")
     rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
     image = np.zeros((28, 28), np.float32)
     if not len(rows):
@@ -84,28 +57,21 @@ def like_mnist(drawing) -> np.ndarray:
 class DigitPad(Live):
     """Draw a digit with mouse, pen or finger, and watch what a network makes of it.
 
-    Beside the canvas stand the 28 × 28 picture that the network sees (see :func:`like_mnist`)
-    and its ten probabilities, which follow the pen. Show it as the last line of a cell.
+    Beside the canvas stand the 28 × 28 picture that the network sees, made as MNIST's were, and
+    its ten probabilities, which follow the pen. Show it as the last line of a cell.
 
     Parameters
     ----------
     predict : callable
-        Takes ``[batch, 784]`` float32 in ``[0, 1]``, returns ``[batch, 10]`` probabilities. A
-        Keras model that ends in a softmax is one.
+        Takes ``[batch, 784]`` float32 in ``[0, 1]``, returns ``[batch, 10]`` probabilities, else
+        it raises ValueError. A Keras model that ends in a softmax is one.
 
     Attributes
     ----------
-    drawing : numpy.ndarray
-        What is on the canvas, ``[280, 280]`` uint8, 255 for ink.
     image : numpy.ndarray
         What the network sees, ``[28, 28]`` float32.
     probabilities : numpy.ndarray or None
         ``[10]`` float32; None while the pad is blank.
-
-    Raises
-    ------
-    ValueError
-        If ``predict`` does not return ten probabilities for one blank image.
 
     Examples
     --------
@@ -121,7 +87,7 @@ class DigitPad(Live):
         super().__init__(canvas)
         # the model's own graph, in one call: many times faster than a call for each layer
         self._predict = predict.predict_on_batch if isinstance(predict, keras.Model) else predict
-        self._ask(np.zeros((28, 28), np.float32))  # a wrong function is told now; a slow start too
+        self._ask(np.zeros((28, 28), np.float32))  # finds a wrong function now, and starts it
         self._next = 0
         self._clear = Button(description="Clear", icon="eraser", tooltip="Clear the drawing")
         self._show = Button(description="Draw one for me", tooltip="Draw a recorded digit")
@@ -193,7 +159,7 @@ class DigitPad(Live):
         return answer[0].astype(np.float32)
 
     def _answer(self) -> str:
-        self.image = like_mnist(self.drawing)
+        self.image = _like_mnist(self.drawing)
         self.probabilities = self._ask(self.image) if self.image.any() else None
         return _view(self.image, self.probabilities)
 

@@ -108,14 +108,14 @@ def test_valid_is_a_split():
 # ---------------------------------------------------------------- what is shown
 
 
-@given(said=hnp.arrays(np.int64, st.integers(1, 100), elements=st.integers(-1, 2)))
+@given(predicted=hnp.arrays(np.int64, st.integers(1, 100), elements=st.integers(-1, 2)))
 @settings(max_examples=20)
-def test_mistakes_come_first_and_on_red(said):
-    labels = np.arange(len(said)) % 3
-    wall = dashboard_view._gallery(np.zeros((len(said), 784)), said, labels)
-    corners = wall[1::42, 1::29].reshape(-1, 3)[: min(len(said), 48)]
+def test_mistakes_come_first_and_on_red(predicted):
+    labels = np.arange(len(predicted)) % 3
+    wall = dashboard_view._gallery(np.zeros((len(predicted), 784)), predicted, labels)
+    corners = wall[1::42, 1::29].reshape(-1, 3)[: min(len(predicted), 48)]
     red = (corners == dashboard_view._PINK).all(axis=1)
-    assert red.tolist() == sorted(said != labels, reverse=True)[:48]
+    assert red.tolist() == sorted(predicted != labels, reverse=True)[:48]
     assert wall.shape[0] <= dashboard_view._HIGH
     assert wall.shape[1] <= 1000 - dashboard_view._LEFT[2]
 
@@ -166,14 +166,14 @@ def test_the_kept_bitmap_leaves_nothing_of_the_frame_before(monkeypatch):
         [-3.0, -2.0],
     ],
 )
-def test_odd_losses_are_drawn_and_named(losses):
+def test_broken_losses_are_drawn_and_named(losses):
     with board() as b:
         for step, loss in enumerate(losses, 1):
             b.update(step, loss=loss, parameters={"W": np.full((2, 2), loss)})
     np.testing.assert_array_equal(b.history["loss"], losses)
     warning = b._view._moving["warning"].get_text()
-    odd = [s for s, x in enumerate(losses, 1) if not np.isfinite(x)]
-    assert (f"training loss {losses[odd[0] - 1]} at step {odd[0]}" if odd else "") == warning
+    broken = [step for step, loss in enumerate(losses, 1) if not np.isfinite(loss)][:1]
+    assert warning == "".join(f"training loss {losses[n - 1]} at step {n}" for n in broken)
 
 
 @pytest.mark.filterwarnings("error")
