@@ -1,10 +1,10 @@
 """The general autoencoder: fully connected or convolutional, tied, denoising, variational."""
 
 import math
-import os
 import sys
 import tempfile
 import zipfile
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -264,7 +264,7 @@ class Autoencoder(keras.Model):
         """Return the arguments that make this model; Keras saves them."""
         return {**super().get_config(), **self._options}
 
-    def save(self, filepath: str | os.PathLike) -> None:
+    def save(self, filepath: str | Path) -> None:
         """Write model and optimiser to a ``.keras`` file, whole or not at all."""
         if Path(filepath).suffix != ".keras":
             raise ValueError(f"filepath must end in .keras, got {str(filepath)!r}.")
@@ -274,7 +274,7 @@ class Autoencoder(keras.Model):
             file.write(whole.read_bytes())
 
 
-def load(path: str | os.PathLike) -> Autoencoder:
+def load(path: str | Path) -> Autoencoder:
     """Load an autoencoder that ``model.save(path)`` wrote, with its optimiser where it stood.
 
     Raises ValueError if there is no such file, it is damaged, or it holds another model.
@@ -307,7 +307,7 @@ def _batches(images, batch_size, rng):
     order = tf.data.Dataset.from_generator(
         lambda: iter([rng.permutation(n)]), output_signature=tf.TensorSpec([n], tf.int64)
     )
-    batches = order.rebatch(batch_size).map(lambda rows: tf.gather(images, rows))
+    batches = order.rebatch(batch_size).map(partial(tf.gather, images))
     count = tf.data.experimental.assert_cardinality(math.ceil(n / batch_size))
     return batches.apply(count).prefetch(2)
 
