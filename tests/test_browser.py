@@ -32,7 +32,6 @@ def home(tmp_path_factory):
     shutil.copytree(
         ROOT / "notebooks", home / "notebooks", ignore=shutil.ignore_patterns("out", ".*")
     )
-    shutil.copy(ROOT / "README.md", home)  # lessons link to it
     return home
 
 
