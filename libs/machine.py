@@ -3,9 +3,9 @@
 import html
 import os
 import platform
+import re
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import keras
@@ -13,32 +13,15 @@ import psutil
 import tensorflow as tf
 from IPython import get_ipython
 
-from libs import ROOT
+from libs import ROOT, settings
 from libs.data_files import repair_hint, verify
+from libs.settings import Line
 
-#: The versions that the course is tested with: Python's oldest and newest, the oldest others.
-_PYTHON, _TENSORFLOW, _KERAS = ((3, 11), (3, 13)), (2, 21), (3, 15)
+#: Older ones are known not to work: TensorFlow 2.16 is the first that brings Keras 3.
+_OLDEST = {"TensorFlow": (2, 16), "Keras": (3, 0)}
 _MEMORY, _DISK = 1.0, 0.5  # gigabytes a lesson needs on top of what is running now
 _CGROUP = Path("/sys/fs/cgroup")  # where Linux keeps the limits of a container
 _SIGNS = {"ok": ("✓", "#006b4b"), "note": ("i", "#444444"), "problem": ("✗", "#9c3a00")}
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    state : {"ok", "note", "problem"}
-        A note is worth knowing and stops nothing.
-    what, found, advice : str
-        What was looked at, what was found, and what to do; no advice if all is well.
-    """
-
-    state: str
-    what: str
-    found: str
-    advice: str = ""
 
 
 class Report:
@@ -112,7 +95,7 @@ def report() -> Report:
     return Report(
         [
             _python(),
-            _library("TensorFlow", tf.__version__, _TENSORFLOW),
+            _library("TensorFlow", tf.__version__),
             _keras(),
             _kernel(),
             _processor(),
@@ -121,38 +104,52 @@ def report() -> Report:
             _disk(),
             _data("MNIST"),
             _data("FashionMNIST"),
+            *settings.FOUND,
         ]
     )
 
 
+def _stated(file: str, pattern: str) -> tuple[int, int]:
+    """Return a version that a file of the course states."""
+    first, second = re.search(pattern, (ROOT / file).read_text(encoding="utf-8"), re.M).groups()
+    return int(first), int(second)
+
+
 def _python() -> Line:
     version = platform.python_version()
-    oldest, newest = _PYTHON
-    if oldest <= sys.version_info[:2] <= newest:
-        return Line("ok", "Python", version)
-    return Line("problem", "Python", version, "Use 3.11, 3.12 or 3.13, and run make lab again.")
+    oldest = _stated("pyproject.toml", r"^requires-python.*>=(\d+)\.(\d+)")
+    below = _stated("pyproject.toml", r"^requires-python.*<(\d+)\.(\d+)")
+    tested = f"{oldest[0]}.{oldest[1]} to {below[0]}.{below[1] - 1}"
+    if sys.version_info[:2] < oldest:
+        return Line("problem", "Python", version, f"Use {tested}, and run make lab again.")
+    if sys.version_info[:2] >= below:
+        return Line("note", "Python", version, f"The course is tested with {tested}.")
+    return Line("ok", "Python", version)
 
 
-def _library(name: str, version: str, needed: tuple[int, int]) -> Line:
-    found = tuple(int(part) for part in version.split(".")[:2])
-    wanted = ".".join(map(str, needed))
-    if found == needed:
-        return Line("ok", name, version)
-    if found > needed:
+def _library(name: str, version: str) -> Line:
+    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+    tested = _stated("requirements.in", rf"^{name.lower()}==(\d+)\.(\d+)")
+    wanted = ".".join(map(str, tested))
+    if found < _OLDEST[name]:
+        return Line("problem", name, version, f"{wanted} is needed: run make lab again.")
+    if found != tested:
         return Line("note", name, version, f"The course is tested with {wanted}.")
-    return Line("problem", name, version, f"{wanted} is needed: run make lab again.")
+    return Line("ok", name, version)
 
 
 def _keras() -> Line:
-    backend = keras.backend.backend()
-    if backend != "tensorflow":
-        return Line(
-            "problem",
-            "Keras",
-            f"{keras.__version__} on {backend}",
-            "Unset the environment variable KERAS_BACKEND, or set it to tensorflow.",
-        )
-    return _library("Keras", keras.__version__, _KERAS)
+    if (backend := keras.backend.backend()) != "tensorflow":
+        how = "Restart the kernel, and import from libs before Keras."
+        return Line("problem", "Keras", f"{keras.__version__} on {backend}", how)
+    try:
+        legacy = tf.keras.__version__ != keras.__version__
+    except ImportError:
+        legacy = True
+    if legacy:
+        how = "Restart the kernel, and import from libs before TensorFlow."
+        return Line("problem", "Keras", "TensorFlow uses another Keras, of version 2", how)
+    return _library("Keras", keras.__version__)
 
 
 def _kernel() -> Line:

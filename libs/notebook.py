@@ -14,10 +14,11 @@ from jupyterquiz import display_quiz
 from matplotlib.figure import Figure
 
 from libs import ROOT, SEED
+from libs.settings import writable
 
 _WORK = (ROOT / "work").resolve()
 #: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
-OUT = (_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out"
+OUT = writable((_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out")
 
 _STYLE = {
     "axes.grid": True,
@@ -53,6 +54,7 @@ def start(seed: int = SEED) -> Path:
         The folder for everything the notebook writes, relative to the notebook's own: TensorFlow
         takes a path as a pattern, and the course may lie in ``course [2026]``.
     """
+    plt.rcdefaults()
     plt.rcParams.update(_STYLE)
     keras.utils.set_random_seed(seed)
     OUT.mkdir(exist_ok=True)

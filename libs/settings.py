@@ -1,0 +1,253 @@
+"""The user's own settings, set aside before TensorFlow, Keras and matplotlib read them.
+
+This holds in this process and in those it starts; no file of the user's is changed. What was found
+is kept in :data:`FOUND`, for the table of lesson 00. Needs the standard library only.
+"""
+
+import ast
+import codecs
+import contextlib
+import importlib
+import importlib.util
+import json
+import locale
+import logging
+import os
+import site
+import sys
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+_COURSE = {
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's own log; real errors are Python's exceptions
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # notebooks that share a GPU leave each other memory
+}
+_KERAS = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
+# of libraries: how they compute, draw and speak
+_FAMILIES = (
+    "AUTOGRAPH_",
+    "DNNL_",
+    "KERAS_",
+    "MATPLOTLIBRC",
+    "MPLBACKEND",
+    "ONEDNN_",
+    "TF_",
+    "XLA_",
+)
+# of Python: what is skipped, run first, written
+_PYTHON = ("DEVMODE", "INSPECT", "IOENCODING", "OPTIMIZE", "PROFILEIMPORTTIME", "STARTUP")
+_PYTHON += ("TRACEMALLOC", "UTF8", "VERBOSE", "WARNINGS")
+_THREADS = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+# the machine's, a worker's, and those of Terraform and Azure, which may be secret
+_KEPT = (
+    "KERAS_HOME",
+    "TF_CONFIG",
+    "TF_GPU_",
+    *_THREADS,
+    "TF_ACC",
+    "TF_BUILD",
+    "TF_CLI",
+    "TF_DATA_DIR",
+)
+_KEPT += (
+    "TF_IN",
+    "TF_LOG",
+    "TF_PLUGIN",
+    "TF_REATTACH",
+    "TF_REGISTRY",
+    "TF_TOKEN",
+    "TF_VAR_",
+    "TF_WORK",
+)
+_NAMED = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", *_THREADS)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    state : {"ok", "note", "problem"}
+        A note is worth knowing and stops nothing.
+    what, found, advice : str
+        What was looked at, what was found, and what to do; no advice if all is well.
+    """
+
+    state: str
+    what: str
+    found: str
+    advice: str = ""
+
+
+#: The settings that were found.
+FOUND: list[Line] = []
+
+
+def _note(what: str, found: object, instead: object = None, advice: str = "Not used here") -> None:
+    text = str(found)
+    advice += "." if instead is None else f": the course sets {instead}."
+    FOUND.append(Line("note", what, text if len(text) < 200 else f"{text[:199]}…", advice))
+
+
+def before_imports(spare: Path) -> None:
+    """Set aside what TensorFlow, Keras and matplotlib would read; import matplotlib.
+
+    ``spare`` is Keras' folder, which need not exist, if the user's says otherwise than the course.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    _streams()
+    mask = os.umask(0o022)
+    os.umask(mask & 0o077)
+    if mask & 0o700:
+        _note("umask", f"{mask:03o}", advice="Not used here: the course reads what it writes")
+    _packages()
+    _environment(kernel=type(shell).__name__ == "ZMQInteractiveShell")
+    _keras_file(spare)
+    _matplotlib()
+    if shell:
+        _ipython(shell)
+
+
+def _streams() -> None:
+    """Give what is closed somewhere to write to; let nothing fail for a sign a stream lacks."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:  # the next file to be opened would get its number
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115, PTH123
+        elif number and hasattr(getattr(sys, name), "reconfigure"):
+            getattr(sys, name).reconfigure(errors="backslashreplace")
+    if codecs.lookup(locale.getencoding()).name != "utf-8":
+        _note("Locale", locale.getencoding(), advice="Fine: the course's files are all UTF-8")
+
+
+def _packages() -> None:
+    """Let the environment's packages win over the user's of the same name."""
+    users = {*os.environ.get("PYTHONPATH", "").split(os.pathsep), site.getusersitepackages()} - {""}
+    own = min((sys.path.index(p) for p in site.getsitepackages() if p in sys.path), default=0)
+    ahead = [p for p in sys.path[:own] if p in users and not (Path(p) / "libs").is_dir()]
+    if ahead:
+        sys.path[:] = [path for path in sys.path if path not in ahead] + ahead
+        _note("Packages", ", ".join(ahead), advice="Searched after the course's own")
+
+
+def _environment(kernel: bool) -> None:
+    """Drop the variables that would change the course, set the course's own."""
+    inline = "module://matplotlib_inline.backend_inline"
+    course = _COURSE | ({"MPLBACKEND": inline} if kernel else {})
+    theirs = [n for n in os.environ if n.startswith(_FAMILIES) and not n.startswith(_KEPT)]
+    theirs += [n for n in (f"PYTHON{end}" for end in _PYTHON) if n in os.environ]
+    if kernel and "TF_CONFIG" in os.environ:
+        theirs.append("TF_CONFIG")  # a notebook is nobody's worker
+    for name in sorted(theirs):
+        value = os.environ.pop(name)
+        if value and value != course.get(name) and value.lower() != "agg":
+            _note(name, value, course.get(name))
+        if name in ("PYTHONWARNINGS", "PYTHONDEVMODE"):
+            warnings.resetwarnings()  # and then Python's own
+            for category in (PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)
+            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("default", "", DeprecationWarning, "__main__")
+    os.environ |= course
+    for name in _NAMED:
+        if name in os.environ:
+            _note(name, os.environ[name] or "(empty)", advice="Used: the course may be slower")
+
+
+def _keras_file(spare: Path) -> None:
+    """Keep Keras from a ``keras.json`` that says otherwise, or that it could not read."""
+    home = os.path.expanduser("~")  # noqa: PTH111 (as Keras does, which never fails)
+    home = os.environ.get("KERAS_HOME") or f"{home if os.access(home, os.W_OK) else '/tmp'}/.keras"
+    path = Path(os.path.expanduser(home)) / "keras.json"  # noqa: PTH111
+    course = _KERAS | {"backend": _COURSE["KERAS_BACKEND"]}
+    try:
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        other = {key: theirs[key] for key in theirs if course.get(key, False) != theirs[key]}
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        other = {"not readable:": type(error).__name__}
+    if other:
+        found = ", ".join(f"{key} {value}" for key, value in other.items())
+        _note("Keras settings", f"{found}, in {path}", ", ".join(map(str, course.values())))
+        os.environ["KERAS_HOME"] = str(spare)
+
+
+def _matplotlib() -> None:
+    """Import matplotlib without the user's ``matplotlibrc``, or take back what it set."""
+    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    log = logging.getLogger("matplotlib")
+    level = log.level
+    log.setLevel("ERROR")  # no word of odd styles, or of a home that can't hold its list of fonts
+    with contextlib.chdir(package / "mpl-data"):  # the working directory's file is read first
+        import matplotlib.style
+    log.setLevel(level)
+    matplotlib.rcdefaults()
+    matplotlib.use(os.environ.get("MPLBACKEND", "agg"))
+    theirs = Path(matplotlib.matplotlib_fname())
+    if not theirs.is_relative_to(package):
+        _note("matplotlib settings", theirs.resolve(), "a style of its own")
+
+
+class _Asserts(ast.NodeTransformer):
+    """Turns ``assert`` into ``if``, which an optimised Python does not skip."""
+
+    def visit_Assert(self, node: ast.Assert) -> ast.AST:
+        error = ast.Call(ast.Name("AssertionError", ast.Load()), [node.msg] if node.msg else [], [])
+        wrong = ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Raise(error)], [])
+        return ast.fix_missing_locations(ast.copy_location(wrong, node))
+
+
+def _ipython(shell) -> None:
+    """Take back what the user's IPython profile set; name what it ran."""
+    if sys.flags.optimize:
+        shell.ast_transformers.append(_Asserts())
+        _note("Python's -O", "skips asserts", advice="Those of cells are run all the same")
+    for owner in (shell, shell.display_formatter.formatters["text/plain"]):
+        for section in (kind.__name__ for kind in type(owner).__mro__):
+            for name in filter(owner.has_trait, owner.config.get(section, {})):
+                value, default = getattr(owner, name), owner.trait_defaults(name)
+                if value != default:
+                    setattr(owner, name, default)
+                    _note(f"IPython's {name}", value, default)
+    app = shell.parent
+    ran = [*getattr(app, "exec_lines", ()), *getattr(app, "exec_files", ())]
+    with contextlib.suppress(AttributeError):
+        ran += [p.name for p in sorted(Path(shell.profile_dir.startup_dir).glob("*.*py"))]
+    if ran:
+        advice = "Ran first. Does a page look odd? Choose the kernel Python 3 (course)"
+        _note("IPython's start", ", ".join(ran), advice=advice)
+
+
+def writable(folder: Path) -> Path:
+    """Return a folder that can be written; else one for this process only, and note it."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if os.access(there, os.W_OK):
+        return folder
+    spare = Path(tempfile.mkdtemp(prefix="course-"))
+    _note("Folder", f"{there} can't be written", advice=f"Lessons write to {spare}")
+    return spare
+
+
+def after_imports() -> None:
+    """Set by its functions what a Keras that was imported before the course has read."""
+    import keras
+
+    if not hasattr(keras, "config"):
+        return  # Keras 2: the table says so
+    for name, ours in (_KERAS | {"max_epochs": None, "max_steps_per_epoch": None}).items():
+        read = getattr(keras.config, name, lambda ours=ours: ours)
+        if read() != ours:
+            _note(f"Keras' {name}", read(), ours)
+            getattr(keras.config, f"set_{name}")(ours)
+    if (policy := keras.config.dtype_policy().name) != _KERAS["floatx"]:
+        _note("Keras' dtype policy", policy, _KERAS["floatx"])
+        keras.config.set_dtype_policy(_KERAS["floatx"])
