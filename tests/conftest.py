@@ -1,14 +1,9 @@
-"""Before any test: the environment every test and every kernel starts in."""
+"""Before any test: who runs which file, and what no test may leave behind."""
 
 import json
 import os
 import shutil
 from pathlib import Path
-
-# TensorFlow's C++ log, also in processes that tests start
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# the environment's own kernel, before one of the same name in the user's folder
-os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
 
 import pytest
 from hypothesis import settings
