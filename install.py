@@ -399,6 +399,13 @@ def finish() -> None:
     kernel += ["--env", "TF_CPP_MIN_LOG_LEVEL", "3"]
     command = [str(PYTHON), "-m", "ipykernel", "install", *kernel]
     run(*command, failed="could not register the kernel")
+    path = VENV / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
+    spec = json.loads(path.read_text(encoding="utf-8"))
+    # what the user set for Python and IPython, PYTHONOPTIMIZE say, is for the user's own work
+    spec["argv"][1:1] = ["-E", "-s", "-X", "utf8"]
+    spec["argv"].append("--IPKernelApp.exec_PYTHONSTARTUP=False")
+    spec["env"]["IPYTHONDIR"] = str(VENV / "share" / "ipython")
+    path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
     settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
     quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
