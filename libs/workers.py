@@ -178,7 +178,9 @@ class Workers:
         self._queue.put(None)
 
     def _read_errors(self, index: int, process: subprocess.Popen) -> None:
-        self._errors[index].extend(process.stderr)
+        from libs import NOTICES  # not above: a worker runs this file, without libs
+
+        self._errors[index].extend(text for text in process.stderr if not NOTICES.search(text))
 
 
 def _free_ports(count: int) -> list[int]:
