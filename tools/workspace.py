@@ -237,7 +237,7 @@ def command(lesson: str) -> str:
     return f"python {Path('tools', 'workspace.py')} fresh {lesson}"
 
 
-def open_lab(options: list[str]) -> int:
+def open_lab(options: list[str]) -> None:
     """Open JupyterLab on the copies; return when it ends."""
     # the environment's own kernel, before one of the same name in the user's folder
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
@@ -246,17 +246,15 @@ def open_lab(options: list[str]) -> int:
     try:
         from jupyterlab.labapp import main as lab
     except ImportError:
-        raise WorkspaceError(
-            "this Python has no JupyterLab. Start with make lab; without make: python install.py, "
-            "then .venv\\Scripts\\python tools\\workspace.py"
-        ) from None
-    return lab(
-        [f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url=/lab/tree/{START}", *options]
-    )
+        sys.exit(
+            "work: this Python has no JupyterLab. Start with make lab; without make: python "
+            "install.py, then .venv\\Scripts\\python tools\\workspace.py"
+        )
+    lab([f"--ServerApp.root_dir={WORK}", f"--LabApp.default_url=/lab/tree/{START}", *options])
 
 
-def main() -> int:
-    """Do what the command line says; return the exit status."""
+def main() -> None:
+    """Do what the command line says."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -264,23 +262,31 @@ def main() -> int:
     parser.add_argument("lesson", nargs="?", help="for fresh: 03, or glossary")
     arguments, options = parser.parse_known_args()
     try:
-        if arguments.command == "fresh" and not arguments.lesson:
-            raise WorkspaceError(f"which lesson? Say it like this: {command('03')}")
-        if (options and arguments.command != "open") or (
-            arguments.lesson and arguments.command != "fresh"
-        ):
-            raise WorkspaceError(f"{arguments.command} takes nothing else. See --help.")
-        said = fresh(arguments.lesson) if arguments.command == "fresh" else copy()
-        for line in said:
+        for line in do(arguments, options):
             print(f"work: {line}", flush=True)
-        return open_lab(options) if arguments.command == "open" else 0
     except WorkspaceError as error:
-        print(f"work: {error}", file=sys.stderr)
+        sys.exit(f"work: {error}")
     except OSError as error:
         where = error.filename2 or error.filename or WORK
-        print(f"work: {where} can't be read or written: {error.strerror}.", file=sys.stderr)
-    return 1
+        where = WORK if str(where).endswith(".part") else where
+        sys.exit(
+            f"work: {where} can't be read or written: {error.strerror}. "
+            "The copies need a folder that you may write to, with room in it."
+        )
+    if arguments.command == "open":
+        open_lab(options)
+
+
+def do(arguments: argparse.Namespace, options: list[str]) -> list[str]:
+    """Make, renew or replace copies; return what to say."""
+    if arguments.command == "fresh" and not arguments.lesson:
+        raise WorkspaceError(f"which lesson? Say it like this: {command('03')}")
+    if arguments.lesson and arguments.command != "fresh":
+        raise WorkspaceError(f"{arguments.command} takes no lesson. See --help.")
+    if options and arguments.command != "open":
+        raise WorkspaceError(f"{arguments.command} takes no {options[0]}. See --help.")
+    return fresh(arguments.lesson) if arguments.command == "fresh" else copy()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
