@@ -73,7 +73,9 @@ def versions(python: Path) -> set[str]:
     return set(subprocess.check_output(command, text=True).split())
 
 
-def run(lesson: Path, python: Path, content: Path, whole: bool = False) -> list[str]:
+def run(
+    lesson: Path, python: Path, content: Path, whole: bool = False
+) -> tuple[list[str], list[str]]:
     """Run a lesson outside the course, as Colab would.
 
     Parameters
@@ -89,8 +91,9 @@ def run(lesson: Path, python: Path, content: Path, whole: bool = False) -> list[
 
     Returns
     -------
-    list of str
-        What went wrong, cell by cell, counted as the notebook's file does, from 0.
+    wrong, notes : list of str
+        What failed, and what TensorFlow's C++ runtime wrote to the error stream, by cell, counted
+        from 0 as the file does.
     """
     kernel = {
         "argv": [
@@ -126,16 +129,16 @@ def run(lesson: Path, python: Path, content: Path, whole: bool = False) -> list[
         allow_errors=True,
         resources={"metadata": {"path": content}},
     ).execute()
-    wrong = []
+    wrong, notes = [], []
     for number, cell in enumerate(notebook.cells):
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 wrong.append(f"cell {number}: {output.ename}: {output.evalue[:300]}")
             elif output.get("name") == "stderr":
-                wrong.append(f"cell {number}, on the error stream: {output.text.strip()[:300]}")
+                notes.append(f"cell {number} notes: {output.text.strip()[:100]}")
     if "Ready." not in str(notebook.cells[code[0]].outputs):
         wrong.insert(0, "the setup cell did not say that it is ready")
-    return wrong
+    return wrong, notes
 
 
 def main() -> int:
@@ -153,9 +156,12 @@ def main() -> int:
         if arguments.lessons and lesson.name[:2] not in arguments.lessons:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            wrong = run(lesson, python, Path(folder), arguments.whole)
+            wrong, notes = run(lesson, python, Path(folder), arguments.whole)
         failed |= bool(wrong)
-        print("\n  ".join([f"{lesson.name}: {'FAILED' if wrong else 'ok'}", *wrong]), flush=True)
+        print(
+            "\n  ".join([f"{lesson.name}: {'FAILED' if wrong else 'ok'}", *wrong, *notes]),
+            flush=True,
+        )
     after = versions(python)
     print(f"put in: {', '.join(sorted(after - before)) or 'nothing'}")
     print(f"changed or taken away: {', '.join(sorted(before - after)) or 'nothing'}")
