@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import json
 import os
 import shlex
 import shutil
@@ -18,35 +19,10 @@ from tqdm.auto import tqdm
 
 from libs import ROOT
 
-# Name of each published file, without its ending, and its SHA-256.
-_DIGESTS = {
-    "MNIST": {
-        "train-images-idx3": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-        "train-labels-idx1": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-        "t10k-images-idx3": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-        "t10k-labels-idx1": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
-    },
-    "FashionMNIST": {
-        "train-images-idx3": "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-        "train-labels-idx1": "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
-        "t10k-images-idx3": "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-        "t10k-labels-idx1": "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
-    },
-}
-FILES = {
-    dataset: {f"{stem}-ubyte.gz": digest for stem, digest in digests.items()}
-    for dataset, digests in _DIGESTS.items()
-}
-MIRRORS = {
-    "MNIST": (
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    "FashionMNIST": (
-        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    ),
-}
+# of each data set the mirrors and, by name, the files' SHA-256
+_PUBLISHED = json.loads(Path(__file__).with_suffix(".json").read_text("utf-8"))
+FILES = {dataset: published["files"] for dataset, published in _PUBLISHED.items()}
+MIRRORS = {dataset: published["mirrors"] for dataset, published in _PUBLISHED.items()}
 
 
 class DataFileError(OSError):
@@ -165,6 +141,9 @@ def read(dataset: str, name: str, out: np.ndarray) -> None:
 def read_idx(data: bytes, out: np.ndarray) -> None:
     """Decompress a gzipped IDX file (LeCun, Cortes and Burges, 1998) into an array.
 
+    Raises ValueError if the content is no gzip, broken, no IDX of the right rank, or of another
+    size. The message continues the file's name.
+
     Parameters
     ----------
     data : bytes
@@ -172,12 +151,6 @@ def read_idx(data: bytes, out: np.ndarray) -> None:
     out : numpy.ndarray
         Where its numbers go, contiguous: ``[n]`` uint8 labels as they are, ``[n, features]``
         float32 pixels divided by 255, or uint8 pixels as they are.
-
-    Raises
-    ------
-    ValueError
-        If the content is no gzip, broken, no IDX of the right rank, or of another size. The
-        message continues the file's name.
     """
     if data[:2] != b"\x1f\x8b":
         looks = "an HTML page" if data.lstrip()[:1] == b"<" else "something else"

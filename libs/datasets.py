@@ -8,7 +8,30 @@ import tensorflow as tf
 from libs import SEED, data_files, validate
 
 
-class Split:
+class _Statistics:
+    """What is computed over all samples of a set, or of a part of one."""
+
+    _samples: np.ndarray  # [n, features]
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def mean(self) -> np.ndarray:
+        """Return the mean of each feature, ``[features]`` float32; ValueError if it is empty."""
+        if not len(self):
+            raise ValueError("this part of the data set is empty; it has no mean.")
+        return self._samples.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    def std(self) -> np.ndarray:
+        """Return each feature's standard deviation, float32; ValueError if it is empty."""
+        mean = self.mean().astype(np.float64)
+        squares = np.zeros(len(mean))
+        for start in range(0, len(self), 4096):  # all at once would need the array twice more
+            squares += np.square(self._samples[start : start + 4096] - mean).sum(axis=0)
+        return np.sqrt(squares / len(self)).astype(np.float32)
+
+
+class Split(_Statistics):
     """A part of a data set.
 
     ``images`` is ``[n, features]`` float32 in ``[0, 1]``; ``labels`` is ``[n, classes]`` float32
@@ -16,24 +39,13 @@ class Split:
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, seed) -> None:
-        self.images = images
+        self.images = self._samples = images
         self.labels = labels
         self._rng = np.random.default_rng(seed)
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def __repr__(self) -> str:
         labels = "no labels" if self.labels is None else f"labels {list(self.labels.shape)}"
         return f"Split(images {list(self.images.shape)}, {labels})"
-
-    def mean(self) -> np.ndarray:
-        """Return the mean of each feature, ``[features]`` float32; ValueError if it is empty."""
-        return _mean(self.images)
-
-    def std(self) -> np.ndarray:
-        """Return each feature's standard deviation, float32; ValueError if it is empty."""
-        return _std(self.images)
 
     def next_batch(
         self, batch_size: int = 100, shuffle: bool = True
@@ -81,23 +93,26 @@ class Split:
         Each pass over it is one epoch; it knows its length, and prefetches two batches.
         """
         batch_size = validate.whole(batch_size, "batch_size")
-        arrays = (self.images,) if self.labels is None else (self.images, self.labels)
-        specs = tuple(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in arrays)
-        single = len(arrays) == 1
+        unlabelled = self.labels is None
+        parts = (self.images,) if unlabelled else (self.images, self.labels)
+        specs = tuple(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in parts)
 
         def epoch():
             for images, labels in self.next_batch(batch_size, shuffle):
-                yield images if single else (images, labels)
+                yield images if unlabelled else (images, labels)
 
         batches = tf.data.Dataset.from_generator(
-            epoch, output_signature=specs[0] if single else specs
+            epoch, output_signature=specs[0] if unlabelled else specs
         )
         count = -(-len(self) // batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
-class Dataset:
+class Dataset(_Statistics):
     """Arrays of samples and labels, cut into train, validation and test.
+
+    Raises TypeError if ``X`` is neither float nor uint8 or labels are not whole, ValueError if
+    anything else is not as below, an array is empty, or lengths differ.
 
     Parameters
     ----------
@@ -124,12 +139,6 @@ class Dataset:
         ``[n, n_classes]`` float32 if ``one_hot``, ``[n]`` int32 labels otherwise.
     train, valid, test : Split
         Views of ``X`` and ``Y``, not copies.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``X`` is neither float nor uint8, or labels are not whole; if anything else is not as
-        above, an array is empty, or lengths differ.
 
     Examples
     --------
@@ -158,7 +167,8 @@ class Dataset:
         self._cut(X, Y, sizes, seed)
 
     def _cut(self, X, Y, sizes, seed):
-        self.X, self.Y = X, Y
+        self.X = self._samples = X
+        self.Y = Y
         stops = np.cumsum(sizes)
         # one independent stream of random numbers per part, all from one seed
         seeds = np.random.SeedSequence(seed).spawn(3)
@@ -167,24 +177,17 @@ class Dataset:
             for n, stop, part_seed in zip(sizes, stops, seeds, strict=True)
         )
 
-    def __len__(self) -> int:
-        return len(self.X)
-
     def __repr__(self) -> str:
         parts = " / ".join(f"{len(s):,}" for s in (self.train, self.valid, self.test))
         return f"{type(self).__name__}(train / valid / test: {parts}, X {list(self.X.shape)})"
 
-    def mean(self) -> np.ndarray:
-        """Return the mean of each feature, test samples and all, ``[features]`` float32."""
-        return _mean(self.X)
-
-    def std(self) -> np.ndarray:
-        """Return each feature's standard deviation over all of ``X``, ``[features]`` float32."""
-        return _std(self.X)
-
 
 class MNIST(Dataset):
     """The 70,000 handwritten digits of MNIST, a :class:`Dataset`.
+
+    Raises DataFileError if a file is not the published one and can't be fetched, ValueError if
+    ``split`` is not three shares. Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner,
+    *Gradient-based learning applied to document recognition*, Proceedings of the IEEE, 1998.
 
     Parameters
     ----------
@@ -196,16 +199,6 @@ class MNIST(Dataset):
         such as ``[0.8, 0.1, 0.1]``, all 70,000 are shuffled by ``seed`` and cut.
     seed : int
         Decides the cut (with ``split``) and the order of batches.
-
-    Raises
-    ------
-    DataFileError, ValueError
-        If a file is not the published one and can't be fetched; if ``split`` is not three shares.
-
-    References
-    ----------
-    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, *Gradient-based learning applied to document
-    recognition*, Proceedings of the IEEE, 1998.
 
     Examples
     --------
@@ -296,17 +289,3 @@ def _sizes(split, n: int) -> tuple[int, int, int]:
         )
     first, second = (round(float(stop) * n) for stop in np.cumsum(shares)[:2])
     return first, second - first, n - second
-
-
-def _mean(X) -> np.ndarray:
-    if not len(X):
-        raise ValueError("this part of the data set is empty; it has no mean.")
-    return X.mean(axis=0, dtype=np.float64).astype(np.float32)
-
-
-def _std(X) -> np.ndarray:
-    mean = _mean(X).astype(np.float64)
-    squares = np.zeros(X.shape[1])
-    for start in range(0, len(X), 4096):  # all at once would need the array twice more
-        squares += np.square(X[start : start + 4096] - mean).sum(axis=0)
-    return np.sqrt(squares / len(X)).astype(np.float32)

@@ -42,6 +42,8 @@ def build_gif(
     from all frames, so that nothing flickers. Equal frames in a row are stored once and shown
     longer. An interrupted run leaves an old file as it was.
 
+    Raises TypeError if the images are not numbers, ValueError if another argument is not as below.
+
     Parameters
     ----------
     imgs : array or list of arrays
@@ -65,11 +67,6 @@ def build_gif(
     -------
     Gif
         Displays itself in a notebook; ``.path`` is the file.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the images are not numbers; if their shape or another argument is not as above.
 
     Examples
     --------

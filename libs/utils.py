@@ -23,6 +23,8 @@ def montage(
 ) -> np.ndarray:
     """Lay images out on one canvas, row by row, in a grid.
 
+    Raises TypeError if the images are not numbers, ValueError if another argument is not as below.
+
     Parameters
     ----------
     images : array
@@ -43,11 +45,6 @@ def montage(
     numpy.ndarray
         ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``, with a last
         axis of 3 for RGB, of the images' own type and range.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the images are not numbers; if their shape or another argument is not as above.
 
     Examples
     --------
@@ -89,6 +86,8 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     A layer that reads one channel gives a grid as square as it can be; one that reads several
     gives a row per input channel and a column per filter.
 
+    Raises ValueError if ``W`` is not 4-D.
+
     Parameters
     ----------
     W : array
@@ -101,11 +100,6 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     -------
     numpy.ndarray
         ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``.
-
-    Raises
-    ------
-    ValueError
-        If ``W`` is not 4-D.
     """
     W = np.asarray(W)
     if W.ndim != 4:
@@ -120,6 +114,10 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
 
 def linear(x, n_output: int, name: str | None = None, activation=None):
     """Apply a new fully connected layer: ``h = activation(x W + b)``.
+
+    Raises ValueError if an axis of ``x`` but the first is unknown or there is no second, or
+    ``n_output`` is not a positive whole number. Source: X. Glorot and Y. Bengio, *Understanding the
+    difficulty of training deep feedforward neural networks*, 2010.
 
     Parameters
     ----------
@@ -138,17 +136,6 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
         ``[batch, n_output]``.
     W : keras.Variable
         The kernel, ``[features, n_output]``, drawn Glorot-uniform. The bias starts at zero.
-
-    Raises
-    ------
-    ValueError
-        If an axis of ``x`` but the first is unknown or there is no second, or ``n_output`` is not
-        a positive whole number.
-
-    References
-    ----------
-    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural
-    networks*, 2010.
     """
     if not hasattr(x, "shape"):
         x = np.asarray(x)
@@ -170,6 +157,10 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
 def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     """Mask images: set a share of their pixels to 0, each by its own toss of a coin.
 
+    Raises TypeError if the images are not numbers, ValueError if ``noise`` is not 0 to 1.
+    Source: P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing
+    robust features with denoising autoencoders*, 2008.
+
     Parameters
     ----------
     images : array
@@ -183,16 +174,6 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     -------
     numpy.ndarray
         A copy of the same shape and type.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the images are not numbers; if ``noise`` is not 0 to 1.
-
-    References
-    ----------
-    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust
-    features with denoising autoencoders*, 2008.
     """
     images = validate.numeric(images, "images").copy()
     noise = validate.share(noise, "noise")
@@ -205,6 +186,9 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
 
     The codes run as a montage does, row by row from the upper left, with y pointing up:
     ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
+
+    Raises ValueError if ``n`` is not a positive whole number, or ``low`` and ``high`` span no
+    rectangle. Source: D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014.
 
     Parameters
     ----------
@@ -219,15 +203,6 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
     -------
     numpy.ndarray
         ``[n·n, 2]`` float32.
-
-    Raises
-    ------
-    ValueError
-        If ``n`` is not a positive whole number, or ``low`` and ``high`` span no rectangle.
-
-    References
-    ----------
-    D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014, appendix A.
 
     Examples
     --------
@@ -252,6 +227,10 @@ def grid_assignment(codes) -> np.ndarray:
     assignment with the least sum of squared distances is found: about a second for 1,600 points,
     longer where most of them lie along a line.
 
+    Raises TypeError if ``codes`` are not numbers, ValueError if they are not as below. Source:
+    H. W. Kuhn, *The Hungarian method for the assignment problem*, 1955; D. F. Crouse, *On
+    implementing 2D rectangular assignment algorithms*, 2016 (the algorithm of SciPy).
+
     Parameters
     ----------
     codes : array
@@ -262,16 +241,6 @@ def grid_assignment(codes) -> np.ndarray:
     numpy.ndarray
         ``[n]`` integers: which point goes to each place, in the order of :func:`latent_grid`.
         ``montage(images[grid_assignment(codes)])`` shows the points' images in their places.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If ``codes`` are not numbers; if their shape is another or one is not finite.
-
-    References
-    ----------
-    H. W. Kuhn, *The Hungarian method for the assignment problem*, 1955; D. F. Crouse, *On
-    implementing 2D rectangular assignment algorithms*, 2016 (the algorithm of SciPy).
 
     Examples
     --------
