@@ -426,7 +426,7 @@ def switch_off_nbgrader() -> None:
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
     """Wait until no other installation runs in this folder."""
-    with (ROOT / ".venv.lock").open("a") as file:
+    with (ROOT / ".venv.lock").open("ab") as file:
         try:
             take(file.fileno())
         except BlockingIOError:

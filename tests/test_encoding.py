@@ -33,6 +33,8 @@ def without_encoding(source: str) -> list[int]:
         if name == "open" and method and ast.unparse(called.value) in OTHERS:
             continue
         given = [keyword.arg for keyword in node.keywords]
+        if "utf-8" in [a.value for a in node.args if isinstance(a, ast.Constant)]:
+            continue
         arguments = [a.value for a in ast.walk(node) if isinstance(a, ast.Constant)]
         binary = any(isinstance(a, str) and re.fullmatch("[rwxa]?[+]?b[+]?", a) for a in arguments)
         if not (binary or "encoding" in given):
@@ -55,6 +57,7 @@ def test_every_text_file_is_utf_8(path):
         ("os.fdopen(descriptor)", [1]),
         ("open(path, 'rb'); path.open(mode='wb'); os.open(path, flags)", []),
         ("open(path, encoding='utf-8'); path.write_text(text, encoding='utf-8')", []),
+        ("path.read_text('utf-8'); path.write_text(text, 'utf-8')", []),
     ],
 )
 def test_what_has_no_encoding_is_found(source, lines):
