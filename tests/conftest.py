@@ -19,7 +19,7 @@ pytest_plugins = ["needs"]
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 MOST_WORKERS = 4  # more would end no sooner: the longest lesson takes a quarter of the whole
 WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each
-# of test files, about, on two cores; a notebook's are in its metadata
+# of slow test files, about, on two cores; a notebook's are in its metadata
 MINUTES = {
     "test_homework.py": 5,
     "test_grader_attacks.py": 2,
@@ -27,6 +27,7 @@ MINUTES = {
     "test_grader_kill.py": 1,
     "test_checkpoints.py": 1,
     "test_scale.py": 1,
+    "test_conftest.py": 0.5,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
 NOT_OURS = {".git", ".venv", ".versions", "out", "work", "__pycache__", "libs.egg-info"}
@@ -90,8 +91,10 @@ def minutes(path: Path) -> float:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Mark what proves the homework; the longest files first, each in its own order."""
+    """Mark what proves the homework and what is slow; the longest files first."""
     for item in items:
+        if item.path.name in MINUTES:
+            item.add_marker("slow")
         if item.path.name.startswith(("test_grader_", "test_homework")):
             item.add_marker("homework")
     takes = {path: minutes(path) for path in {item.path for item in items}}

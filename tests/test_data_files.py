@@ -280,6 +280,7 @@ def test_the_second_mirror_serves_when_the_first_is_dead(course, mirror, monkeyp
     assert len(MNIST()) == 70_000
 
 
+@pytest.mark.slow
 def test_two_processes_that_fetch_at_once_both_get_the_file(course, mirror):
     path = course / "MNIST_data" / LABELS
     path.unlink()

@@ -140,6 +140,7 @@ def run_tool(*paths):
     )
 
 
+@pytest.mark.slow
 def test_running_stores_outputs_as_a_reader_sees_them(tmp_path):
     path = tmp_path / "a.ipynb"
     write(
@@ -164,6 +165,7 @@ def test_running_stores_outputs_as_a_reader_sees_them(tmp_path):
     assert [cell.id for cell in nbformat.read(path, as_version=4).cells] == names
 
 
+@pytest.mark.slow
 def test_a_notebook_that_fails_is_left_as_it_was(tmp_path):
     good, bad = tmp_path / "good.ipynb", tmp_path / "bad.ipynb"
     before = write(bad, "1 / 0")

@@ -539,6 +539,7 @@ def test_a_python_without_jupyterlab_is_told_how_to_start(course):
     assert done.stderr.startswith("work: this Python has no JupyterLab. Start with make lab")
 
 
+@pytest.mark.slow
 def test_jupyterlab_opens_on_the_first_lesson_and_shows_the_copies(course):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
