@@ -61,9 +61,8 @@ class Report:
 
     def _repr_html_(self) -> str:
         left = 'style="text-align:left"'
-        head = "".join(
-            f'<th scope="col" {left}>{name}</th>' for name in ("", "What", "Found", "What to do")
-        )
+        names = ("", "What", "Found", "What to do")
+        head = "".join(f'<th scope="col" {left}>{name}</th>' for name in names)
         rows = []
         for line in self.lines:
             sign, colour = _SIGNS[line.state]
@@ -82,10 +81,7 @@ class Report:
 def report() -> Report:
     """Look at everything the course needs: versions, processor, memory, disk, data files.
 
-    Returns
-    -------
-    Report
-        Shows itself as a table; ``.problems`` lists what must be mended first.
+    The report shows itself as a table; its ``problems`` must be mended first.
 
     Examples
     --------
@@ -111,30 +107,29 @@ def report() -> Report:
 
 def _stated(file: str, pattern: str) -> tuple[int, int]:
     """Return a version that a file of the course states."""
-    first, second = re.search(pattern, (ROOT / file).read_text(encoding="utf-8"), re.M).groups()
-    return int(first), int(second)
+    found = re.search(rf"^{pattern}(\d+)\.(\d+)", (ROOT / file).read_text("utf-8"), re.M)
+    return int(found[1]), int(found[2])
 
 
 def _python() -> Line:
-    version = platform.python_version()
-    oldest = _stated("pyproject.toml", r"^requires-python.*>=(\d+)\.(\d+)")
-    below = _stated("pyproject.toml", r"^requires-python.*<(\d+)\.(\d+)")
-    tested = f"{oldest[0]}.{oldest[1]} to {below[0]}.{below[1] - 1}"
-    if sys.version_info[:2] < oldest:
-        return Line("problem", "Python", version, f"Use {tested}, and run make lab again.")
-    if sys.version_info[:2] >= below:
-        return Line("note", "Python", version, f"The course is tested with {tested}.")
-    return Line("ok", "Python", version)
+    oldest = _stated("pyproject.toml", "requires-python.*>=")
+    major, minor = _stated("pyproject.toml", "requires-python.*<")
+    tested = f"{oldest[0]}.{oldest[1]} to {major}.{minor - 1}"
+    known = oldest <= sys.version_info[:2] < (major, minor)
+    return _version("Python", platform.python_version(), oldest, known, tested)
 
 
 def _library(name: str, version: str) -> Line:
-    found = tuple(int(part) for part in re.findall(r"\d+", version)[:2])
-    tested = _stated("requirements.in", rf"^{name.lower()}==(\d+)\.(\d+)")
-    wanted = ".".join(map(str, tested))
-    if found < _OLDEST[name]:
-        return Line("problem", name, version, f"{wanted} is needed: run make lab again.")
-    if found != tested:
-        return Line("note", name, version, f"The course is tested with {wanted}.")
+    tested = _stated("requirements.in", f"{name.lower()}==")
+    known = tested == tuple(map(int, re.findall(r"\d+", version)[:2]))
+    return _version(name, version, _OLDEST[name], known, f"{tested[0]}.{tested[1]}")
+
+
+def _version(name: str, version: str, oldest: tuple, known: bool, tested: str) -> Line:
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < oldest:
+        return Line("problem", name, version, f"{tested} is needed: run make lab again.")
+    if not known:
+        return Line("note", name, version, f"The course is tested with {tested}.")
     return Line("ok", name, version)
 
 
@@ -161,12 +156,8 @@ def _kernel() -> Line:
     elif os.environ.get("CONDA_PREFIX") and Path(os.environ["CONDA_PREFIX"]).resolve() == here:
         where = "the active conda environment"
     elif own.exists():
-        return Line(
-            "problem",
-            "Kernel",
-            f"another Python ({here})",
-            "Menu Kernel, Change Kernel, Python 3 (course). Not there? Start with make lab.",
-        )
+        how = "Menu Kernel, Change Kernel, Python 3 (course). Not there? Start with make lab."
+        return Line("problem", "Kernel", f"another Python ({here})", how)
     else:
         return Line("note", "Kernel", "not made by make lab", "Fine, if the other lines are.")
     if type(get_ipython()).__name__ != "ZMQInteractiveShell":
@@ -190,33 +181,23 @@ def _gpu() -> Line:
     ]
     if names:
         return Line("ok", "GPU", ", ".join(names))
-    return Line(
-        "note", "GPU", "none", "None is needed. Linux with an NVIDIA card: make gpu switches it on."
-    )
+    how = "None is needed. Linux with an NVIDIA card: make gpu switches it on."
+    return Line("note", "GPU", "none", how)
 
 
 def _free_memory() -> float:
     """Return how many gigabytes may still be used, in a container those of the container."""
     free = psutil.virtual_memory().available
     for folder, limit, used, cache in (
-        (_CGROUP, "memory.max", "memory.current", "inactive_file"),
-        (
-            _CGROUP / "memory",
-            "memory.limit_in_bytes",
-            "memory.usage_in_bytes",
-            "total_inactive_file",
-        ),
+        ("", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
+        files = (limit, used, "memory.stat")
         try:
-            left = int((folder / limit).read_text(encoding="utf-8")) - int(
-                (folder / used).read_text(encoding="utf-8")
-            )
+            limit, used, stat = ((_CGROUP / folder / name).read_text("utf-8") for name in files)
             # files that were read count as used, but make room when room is needed
-            stat = dict(
-                line.split()
-                for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines()
-            )
-            free = min(free, left + int(stat.get(cache, 0)))
+            cached = re.search(rf"^{cache} (\d+)", stat, re.M)
+            free = min(free, int(limit) - int(used) + int(cached[1] if cached else 0))
         except (OSError, ValueError):  # no container, or one without a limit ("max")
             continue
     return free / 1e9
@@ -224,24 +205,20 @@ def _free_memory() -> float:
 
 def _memory() -> Line:
     free = _free_memory()
-    text = f"{max(free, 0):.1f} GB free"
-    if free >= _MEMORY:
-        return Line("ok", "Memory", text)
-    return Line(
-        "problem",
-        "Memory",
-        text,
-        f"{_MEMORY:.0f} GB is needed: close other programs, and other notebooks with menu "
-        "Kernel, Shut Down All Kernels.",
-    )
+    advice = f"{_MEMORY:.0f} GB is needed: close other programs, and other notebooks with menu "
+    advice += "Kernel, Shut Down All Kernels."
+    return _enough("Memory", f"{max(free, 0):.1f} GB free", free >= _MEMORY, advice)
 
 
 def _disk() -> Line:
     free = shutil.disk_usage(ROOT).free / 1e9
     text = f"{free:.0f} GB free" if free >= 10 else f"{free:.1f} GB free"
-    if free >= _DISK:
-        return Line("ok", "Disk", text)
-    return Line("problem", "Disk", text, f"{_DISK} GB is needed: empty the bin, or work/out.")
+    advice = f"{_DISK} GB is needed: empty the bin, or work/out."
+    return _enough("Disk", text, free >= _DISK, advice)
+
+
+def _enough(what: str, found: str, enough: bool, advice: str) -> Line:
+    return Line("ok", what, found) if enough else Line("problem", what, found, advice)
 
 
 def _data(dataset: str) -> Line:

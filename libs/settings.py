@@ -27,55 +27,20 @@ _COURSE = {
 }
 _KERAS = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
 # of libraries: how they compute, draw and speak
-_FAMILIES = (
-    "AUTOGRAPH_",
-    "DNNL_",
-    "KERAS_",
-    "MATPLOTLIBRC",
-    "MPLBACKEND",
-    "ONEDNN_",
-    "TF_",
-    "XLA_",
-)
+_FAMILIES = "AUTOGRAPH_ DNNL_ GRPC_ KERAS_ MATPLOTLIBRC MPLBACKEND NETWORKX_ NPY_ ONEDNN_ "
+_FAMILIES += "PROTOCOL_BUFFERS_ SCIPY_ TF_ TQDM_ XLA_"
 # of Python: what is skipped, run first, written
-_PYTHON = ("DEVMODE", "INSPECT", "IOENCODING", "OPTIMIZE", "PROFILEIMPORTTIME", "STARTUP")
-_PYTHON += ("TRACEMALLOC", "UTF8", "VERBOSE", "WARNINGS")
-_THREADS = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+_PYTHON = "DEVMODE INSPECT IOENCODING OPTIMIZE PROFILEIMPORTTIME STARTUP TRACEMALLOC UTF8 VERBOSE "
+_PYTHON += "WARNINGS"
+_NAMED = "CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS"
 # the machine's, a worker's, and those of Terraform and Azure, which may be secret
-_KEPT = (
-    "KERAS_HOME",
-    "TF_CONFIG",
-    "TF_GPU_",
-    *_THREADS,
-    "TF_ACC",
-    "TF_BUILD",
-    "TF_CLI",
-    "TF_DATA_DIR",
-)
-_KEPT += (
-    "TF_IN",
-    "TF_LOG",
-    "TF_PLUGIN",
-    "TF_REATTACH",
-    "TF_REGISTRY",
-    "TF_TOKEN",
-    "TF_VAR_",
-    "TF_WORK",
-)
-_NAMED = ("CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", *_THREADS)
+_KEPT = f"{_NAMED} KERAS_HOME TF_CONFIG TF_GPU_ TF_ACC TF_BUILD TF_CLI TF_DATA_DIR TF_IN TF_LOG "
+_KEPT += "TF_PLUGIN TF_REATTACH TF_REGISTRY TF_TOKEN TF_VAR_ TF_WORK"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was looked at.
-
-    Attributes
-    ----------
-    state : {"ok", "note", "problem"}
-        A note is worth knowing and stops nothing.
-    what, found, advice : str
-        What was looked at, what was found, and what to do; no advice if all is well.
-    """
+    """One thing that was looked at: ``state`` is "ok", "note" or "problem"."""
 
     state: str
     what: str
@@ -142,8 +107,9 @@ def _environment(kernel: bool) -> None:
     """Drop the variables that would change the course, set the course's own."""
     inline = "module://matplotlib_inline.backend_inline"
     course = _COURSE | ({"MPLBACKEND": inline} if kernel else {})
-    theirs = [n for n in os.environ if n.startswith(_FAMILIES) and not n.startswith(_KEPT)]
-    theirs += [n for n in (f"PYTHON{end}" for end in _PYTHON) if n in os.environ]
+    families, kept = tuple(_FAMILIES.split()), tuple(_KEPT.split())
+    theirs = [name for name in os.environ if name.startswith(families) > name.startswith(kept)]
+    theirs += [name for end in _PYTHON.split() if (name := f"PYTHON{end}") in os.environ]
     if kernel and "TF_CONFIG" in os.environ:
         theirs.append("TF_CONFIG")  # a notebook is nobody's worker
     for name in sorted(theirs):
@@ -152,12 +118,12 @@ def _environment(kernel: bool) -> None:
             _note(name, value, course.get(name))
         if name in ("PYTHONWARNINGS", "PYTHONDEVMODE"):
             warnings.resetwarnings()  # and then Python's own
-            for category in (PendingDeprecationWarning, ImportWarning, ResourceWarning):
-                warnings.simplefilter("ignore", category)
+            for quiet in (PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", quiet)
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.filterwarnings("default", "", DeprecationWarning, "__main__")
     os.environ |= course
-    for name in _NAMED:
+    for name in _NAMED.split():
         if name in os.environ:
             _note(name, os.environ[name] or "(empty)", advice="Used: the course may be slower")
 
@@ -218,10 +184,8 @@ def _ipython(shell) -> None:
                 if value != default:
                     setattr(owner, name, default)
                     _note(f"IPython's {name}", value, default)
-    app = shell.parent
-    ran = [*getattr(app, "exec_lines", ()), *getattr(app, "exec_files", ())]
-    with contextlib.suppress(AttributeError):
-        ran += [p.name for p in sorted(Path(shell.profile_dir.startup_dir).glob("*.*py"))]
+    folder = Path(shell.profile_dir.startup_dir)
+    ran = [*shell.parent.exec_lines, *(path.name for path in sorted(folder.glob("*.*py")))]
     if ran:
         advice = "Ran first. Does a page look odd? Choose the kernel Python 3 (course)"
         _note("IPython's start", ", ".join(ran), advice=advice)

@@ -131,7 +131,7 @@ def test_a_gpu_is_named(monkeypatch):
 def test_versions_of_libraries(monkeypatch, name):
     """The one that the course states, others that may well work, those that don't."""
     library = {"TensorFlow": tf, "Keras": keras}[name]
-    major, minor = machine._stated("requirements.in", rf"^{name.lower()}==(\d+)\.(\d+)")
+    major, minor = machine._stated("requirements.in", f"{name.lower()}==")
     states = {
         f"{major}.{minor}.7": "ok",
         f"{major}.{minor + 1}.0-dev20261101": "note",
@@ -163,8 +163,9 @@ def test_keras_2_under_tensorflow(monkeypatch):
 @pytest.mark.parametrize(("version", "state"), [((3, 10), "problem"), ((3, 99), "note")])
 def test_other_pythons(monkeypatch, version, state):
     monkeypatch.setattr("sys.version_info", (*version, 0, "final", 0))
+    monkeypatch.setattr("platform.python_version", lambda: ".".join(map(str, version)))
     assert line("Python").state == state
-    oldest = machine._stated("pyproject.toml", r"^requires-python.*>=(\d+)\.(\d+)")
+    oldest = machine._stated("pyproject.toml", "requires-python.*>=")
     assert ".".join(map(str, oldest)) in line("Python").advice
 
 

@@ -91,6 +91,7 @@ def test_variables(tmp_path, usual):
         "MPLBACKEND": "TkAgg",
         "MATPLOTLIBRC": str(tmp_path / "rc"),
         "ONEDNN_VERBOSE": "2",
+        "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
         "PYTHONDEVMODE": "1",
         "PYTHONINSPECT": "",
         "PYTHONWARNINGS": "error",
@@ -99,6 +100,7 @@ def test_variables(tmp_path, usual):
         "TF_DETERMINISTIC_OPS": "1",
         "TF_ENABLE_ONEDNN_OPTS": "0",
         "TF_USE_LEGACY_KERAS": "1",
+        "TQDM_DISABLE": "1",
         "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
         "XLA_FLAGS": "--no_such_flag",
     }
