@@ -1,7 +1,7 @@
 """A live view of training: curves, weights, training images, and mistakes on held-out images.
 
-Looking must not slow training down: after each picture the dashboard rests, so that pictures
-take a small share of the time. Between two of them an update costs microseconds.
+Looking must not slow training down: after each picture the dashboard rests, so that pictures take
+a small share of the time. Between two of them an update costs microseconds.
 """
 
 import math
@@ -16,6 +16,7 @@ from libs import validate
 from libs.dashboard_view import LEVELS, SHOWN, View
 
 _SHARE = 0.05  # of the time that pictures may take
+_COST = 0.04  # seconds, a guess: the first picture takes longer than the others
 _HELD_OUT = 1000  # images that are predicted, at most
 _SAMPLE = 20_000  # parameters whose spread is taken, about
 
@@ -60,10 +61,8 @@ class Dashboard:
 
     def __init__(self, valid, predict, total: int | None = None, title: str = "") -> None:
         if not hasattr(valid, "images") or getattr(valid, "labels", None) is None:
-            raise TypeError(
-                "valid must be a Split with images and labels, such as data.valid, "
-                f"got {type(valid).__name__}."
-            )
+            kind = type(valid).__name__
+            raise TypeError(f"valid must be a Split with images and labels, got {kind}.")
         if not callable(predict):
             raise TypeError(f"predict must be a function, got {type(predict).__name__}.")
         _check_images(valid.images, "valid")
@@ -83,7 +82,7 @@ class Dashboard:
         self._measure()
         self._draw()
         self._handle = display(self.picture, display_id=True) if _live() else None
-        self._due = self._began
+        self._due, self._cost = self._began, _COST
 
     def __enter__(self) -> "Dashboard":
         return self
@@ -118,10 +117,8 @@ class Dashboard:
         if batch is not None:
             _check_images(batch, "batch")
         if not isinstance(parameters, dict | None):
-            raise TypeError(
-                f"parameters must be a dict such as {{'W': W, 'b': b}}, "
-                f"got {type(parameters).__name__}."
-            )
+            kind = type(parameters).__name__
+            raise TypeError(f"parameters must be a dict such as {{'W': W, 'b': b}}, got {kind}.")
         self._training.append((step, _number(loss, "loss"), _number(accuracy, "accuracy")))
         self._step, self._batch, self._parameters = step, batch, parameters or {}
         began = perf_counter()
@@ -131,7 +128,9 @@ class Dashboard:
                 self._draw()
                 self._handle.update(self.picture)
             now = perf_counter()
-            self._due = now + (now - began) / _SHARE
+            # the smaller of two: one may have met a busy machine, or drawn new axes
+            last, self._cost = self._cost, now - began
+            self._due = now + min(last, self._cost) / _SHARE
 
     def finish(self) -> None:
         """Measure and draw a last time; called again, do nothing."""

@@ -21,8 +21,7 @@ SHOWN = 72  # training images
 # the frame in pixels: its size, and the panels' left and upper edges, width and height
 _WIDTH, _HEIGHT = 1000, 500
 _LEFT, _TOP, _WIDE, _HIGH = (52, 364, 642), (60, 282), 246, 172
-_COLUMNS = 12  # of images
-_CAPTION = 13  # pixels above each held-out image
+_COLUMNS, _CAPTION = 12, 13  # images in a row, pixels above each held-out one
 _GREY, _RED, _PINK, _DARK_RED = "#666666", (176, 48, 0), (255, 222, 204), (120, 30, 0)
 _HINTS = "Over the steps; bands: the middle 50 % and 90 %.", "On red, a mistake: predicted ≠ true."
 
@@ -53,7 +52,7 @@ class View:
             "wrong first and on red, with predicted and true label."
         )
         self._total = total
-        self._figure = Figure((_WIDTH / 100, _HEIGHT / 100), dpi=100)
+        self._figure = Figure(np.divide((_WIDTH, _HEIGHT), 100), dpi=100, layout="none")
         self._canvas = FigureCanvasAgg(self._figure)
         self._axes, self._moving = {}, {}
         self._kept = None  # the axis limits that the kept bitmap shows
