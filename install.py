@@ -194,33 +194,24 @@ def no_build(platform: str) -> str:
 def fetch_python(this: str, needed: str, has_venv: bool) -> str:
     """Let uv fetch a Python; return its path."""
     newest = supported()[0]
-    mend = f"Install one, and run install.py with it: make lab PYTHON=python{newest}"
+    mend = f"install one, and run install.py with it: make lab PYTHON=python{newest}"
     with tempfile.TemporaryDirectory() as temporary:
         uv = shutil.which("uv")
         if not uv and not has_venv:
-            raise Stop(
-                f"{needed}. On Debian or Ubuntu: sudo apt install python3-venv. Else: {mend}"
-            )
+            raise Stop(f"{needed}. On Debian or Ubuntu: sudo apt install python3-venv. Else {mend}")
         if not uv:
             print(f"install: {needed}: fetching uv, which can fetch one", flush=True)
-            uv = fetch_uv(this, Path(temporary), f"{needed}, and uv did not come either. {mend}")
-        print(f"install: {needed}: uv fetches Python {newest}", flush=True)
-        for command in (["python", "install", newest], ["python", "find", newest]):
-            done = subprocess.run(
-                [uv, *command],
-                env=environment(UV_PYTHON_PREFERENCE="only-managed", NO_COLOR="1"),
-                cwd=temporary,  # a .python-version or a pyproject.toml has no say
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                check=False,
+            uv = fetch_uv(
+                this, Path(temporary), f"{needed}, and uv did not come either ({{}}): {mend}"
             )
-            if done.returncode:
-                said = done.stderr.decode(errors="replace").split("cause:")[-1].split("\n")
-                cause = " ".join(line.strip() for line in said if line.strip())[-200:]
-                raise Stop(f"{needed}, and uv could not fetch one ({cause}). {mend}")
-    path = done.stdout.decode(errors="surrogateescape").strip()
+        print(f"install: {needed}: uv fetches Python {newest}", flush=True)
+        own = environment(UV_PYTHON_PREFERENCE="only-managed", NO_COLOR="1")
+        failed = f"{needed}, and uv could not fetch one ({{}}): {mend}"
+        # in a folder where no .python-version or pyproject.toml has a say
+        quietly([uv, "python", "install", newest], own, temporary, failed)
+        path = quietly([uv, "python", "find", newest], own, temporary, failed).strip()
     if fault(probe(path)):
-        raise Stop(f"{needed}, and the one that uv fetched, {path}, does not run. {mend}")
+        raise Stop(f"{needed}, and the one that uv fetched, {path}, does not run: {mend}")
     return path
 
 
@@ -229,11 +220,23 @@ def fetch_uv(this: str, folder: Path, failed: str) -> str:
     lock = (ROOT / LOCKS["dev"]).read_text(encoding="utf-8")
     pinned = folder / "uv.txt"
     pinned.write_text(re.search(r"^uv==(?:.*\\\n)*.*", lock, re.M).group(), encoding="utf-8")
-    run(this, "-m", "venv", str(folder / "uv"), failed=failed)
+    quietly([this, "-m", "venv", str(folder / "uv")], environment(), str(folder), failed)
     home = folder / "uv" / PYTHON.parent.name
-    pip("install", "--require-hashes", f"--requirement={pinned}", failed=failed,
-        python=str(home / PYTHON.name))  # fmt: skip
+    python = str(home / PYTHON.name)
+    command = [python, "-m", "pip", "install", "--retries=1", "--require-hashes", "-r", str(pinned)]
+    quietly(command, pip_environment(python), str(folder), failed)
     return str(home / "uv")
+
+
+def quietly(command: list[str], env: dict[str, str], folder: str, failed: str) -> str:
+    """Run a command; return what it writes, or stop with its last words as the cause."""
+    done = subprocess.run(
+        command, env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").split("cause:")[-1].split("ERROR:")[-1]
+        raise Stop(failed.format(" ".join(said.split())[-200:] or "it does not say why"))
+    return done.stdout.decode(errors="surrogateescape")
 
 
 # --- the environment ----------------------------------------------------------------------------
@@ -280,14 +283,13 @@ def pip_environment(python: str) -> dict[str, str]:
     return kept
 
 
-def pip(*arguments: str, python: str = "", failed: str) -> None:
-    """Run pip, of the course's environment if no other is named; tell of what is large."""
-    python = python or str(PYTHON)
+def pip(*arguments: str, failed: str) -> None:
+    """Run pip in the environment; tell of what is large."""
     start = time.monotonic()
     process = subprocess.Popen(
-        [python, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
+        [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments],
         cwd=ROOT,
-        env=pip_environment(python),
+        env=pip_environment(str(PYTHON)),
         stdout=subprocess.PIPE,
     )
     with process:

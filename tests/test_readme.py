@@ -128,6 +128,27 @@ def test_make_help_lists_the_commands_and_each_knows_what_to_do():
             assert re.search(rf"^{name} +{re.escape(text)}$", listed, re.MULTILINE)
 
 
+@pytest.mark.skipif(os.name == "nt" or not shutil.which("make"), reason="no make here")
+@pytest.mark.parametrize("name", ["python3", "python"])
+def test_make_takes_the_python_there_is_and_keeps_strange_variables_from_it(tmp_path, name):
+    python = tmp_path / name
+    python.write_text('#!/bin/sh\necho "$0 $@"\nenv\n', encoding="utf-8")
+    python.chmod(0o755)
+    for program in ("env", "id", "sed", "sh"):
+        (tmp_path / program).symlink_to(shutil.which(program))
+    strange = {"PYTHONHOME": "/gone", "PYTHONPATH": "/gone", "PYTHONSTARTUP": "/gone"}
+    done = subprocess.run(
+        [shutil.which("make"), "--no-print-directory", "env"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path), **strange},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"{python} install.py\n")
+    assert "/gone" not in done.stdout
+
+
 # --- data and licences -------------------------------------------------------------------------
 
 
