@@ -35,7 +35,7 @@ class Verdict:
 
 
 def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-5) -> Verdict:
-    """Compare an answer with the expected one and say what is different.
+    """Compare an answer with the expected one; return what is different, to show in the cell.
 
     Parameters
     ----------
@@ -47,11 +47,6 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
         What to call the answer in the message.
     tolerance : float
         Largest accepted difference, relative to the expected numbers' size (at least 1).
-
-    Returns
-    -------
-    Verdict
-        Shows itself as the last line of a cell.
 
     Examples
     --------
@@ -65,7 +60,7 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
 
 
 def check_function(function, cases, what: str | None = None, tolerance: float = 1e-5) -> Verdict:
-    """Call a learner's function and compare what it returns.
+    """Call a learner's function; return the first thing that is wrong, or that all is right.
 
     Parameters
     ----------
@@ -77,11 +72,6 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
         What to call the function; by default its name.
     tolerance : float
         As in :func:`check_value`.
-
-    Returns
-    -------
-    Verdict
-        The first thing that is wrong, or that all is right.
     """
     if function is ...:
         return _EMPTY

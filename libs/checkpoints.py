@@ -59,23 +59,11 @@ class Checkpoints:
         return sorted(step for step, kinds in self._files().items() if "index" in kinds)
 
     def save(self, step: int) -> Path:
-        """Write a checkpoint; return once it is on the disk, and drop what is too old.
+        """Write a checkpoint, drop what is too old; return once it is on the disk.
 
-        Parameters
-        ----------
-        step : int
-            Names it. A checkpoint of the same step is replaced, and those that :meth:`restore`
-            passed over are removed.
-
-        Returns
-        -------
-        pathlib.Path
-            What its files have in common, as ``tf.train.load_checkpoint`` wants it.
-
-        Raises
-        ------
-        ValueError
-            If there is a checkpoint of a later step: another training's, most likely.
+        What its files have in common is returned, as ``tf.train.load_checkpoint`` wants it. One of
+        the same step is replaced; those that :meth:`restore` passed over are removed. Raises
+        ValueError if there is one of a later step: another training's, most likely.
         """
         step = validate.whole(step, "step", least=0)
         later = set(self.steps) - self._passed_over
@@ -103,14 +91,9 @@ class Checkpoints:
         """Restore the newest checkpoint that is whole; return its step, None if there is none yet.
 
         Only reads: several processes may call it. For each checkpoint that is passed over, a
-        UserWarning says which, why, and what was done instead.
-
-        Raises
-        ------
-        CheckpointError
-            If there are checkpoints, but none of them is whole.
-        ValueError, AssertionError
-            If it is whole, but of something else: a shape differs, or a variable is in one only.
+        UserWarning says which, why, and what was done instead. Raises CheckpointError if none of
+        those there are is whole; ValueError or AssertionError if it is of something else: a shape
+        differs, or a variable is in one of the two only.
         """
         wrong = {}
         for step in sorted(self._files(), reverse=True):

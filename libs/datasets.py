@@ -52,7 +52,9 @@ class Split(_Statistics):
     ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Go through the split once, a batch at a time, every sample exactly once.
 
-        Each call draws a new order, reproducible from the data set's seed.
+        Each call draws a new order, reproducible from the data set's seed. A batch is images
+        ``[batch, features]`` and their labels, or None. Raises ValueError if ``batch_size`` is not
+        a positive whole number.
 
         Parameters
         ----------
@@ -60,16 +62,6 @@ class Split(_Statistics):
             Samples in a batch; the last one may be smaller.
         shuffle : bool
             Draw a new order (batches are copies), or keep that of ``images`` (they are views).
-
-        Returns
-        -------
-        iterator of (images, labels)
-            ``[batch, features]``, and the labels or None.
-
-        Raises
-        ------
-        ValueError
-            If ``batch_size`` is not a positive whole number.
 
         Examples
         --------

@@ -36,7 +36,7 @@ def build_gif(
     scale: int = 1,
     alt: str | None = None,
 ) -> Gif:
-    """Turn a sequence of images into an animated GIF.
+    """Turn a sequence of images into an animated GIF, which a notebook displays.
 
     Grey images keep all their 256 levels; colour images share one palette of 256 colours chosen
     from all frames, so that nothing flickers. Equal frames in a row are stored once and shown
@@ -62,11 +62,6 @@ def build_gif(
         Each pixel becomes ``scale × scale`` pixels.
     alt : str, optional
         Alternative text. Say what moves and what to see.
-
-    Returns
-    -------
-    Gif
-        Displays itself in a notebook; ``.path`` is the file.
 
     Examples
     --------

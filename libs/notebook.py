@@ -20,42 +20,15 @@ _WORK = (ROOT / "work").resolve()
 #: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
 OUT = writable((_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out")
 
-_STYLE = {
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.titlelocation": "left",
-    "figure.constrained_layout.use": True,
-    "figure.figsize": (8, 4),
-    "font.size": 10,
-    "grid.alpha": 0.3,
-    "image.cmap": "gray",
-    "image.interpolation": "nearest",
-    "legend.frameon": False,
-    "lines.linewidth": 2,
-    # of Okabe and Ito, "Color universal design", 2008: colour-blind readers tell them apart
-    "axes.prop_cycle": plt.cycler(
-        color=["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000"]
-    ),
-}
-
 
 def start(seed: int = SEED) -> Path:
-    """Begin a notebook: set the course's figure style and the seeds, make the output folder.
+    """Begin a notebook: set the figures' style, seed Python, NumPy, TensorFlow and Keras.
 
-    Parameters
-    ----------
-    seed : int
-        Seeds Python, NumPy, TensorFlow and Keras.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder for everything the notebook writes, relative to the notebook's own: TensorFlow
-        takes a path as a pattern, and the course may lie in ``course [2026]``.
+    Returns the folder for everything the notebook writes, relative to its own: TensorFlow takes a
+    path as a pattern, and the course may lie in ``course [2026]``.
     """
     plt.rcdefaults()
-    plt.rcParams.update(_STYLE)
+    plt.style.use(Path(__file__).with_name("course.mplstyle"))
     keras.utils.set_random_seed(seed)
     OUT.mkdir(exist_ok=True)
     return OUT if os.name == "nt" else Path(os.path.relpath(OUT))  # Windows: two drives, no [ ]

@@ -155,7 +155,7 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
 
 
 def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
-    """Mask images: set a share of their pixels to 0, each by its own toss of a coin.
+    """Return a copy of images with a share of their pixels set to 0, each by its own toss.
 
     Raises TypeError if the images are not numbers, ValueError if ``noise`` is not 0 to 1.
     Source: P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing
@@ -169,11 +169,6 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
         How likely a pixel is lost, 0 (none) to 1 (all).
     seed : int
         The same seed masks the same pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        A copy of the same shape and type.
     """
     images = validate.numeric(images, "images").copy()
     noise = validate.share(noise, "noise")
@@ -182,7 +177,7 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
 
 
 def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
-    """Lay a square grid of codes over the latent plane.
+    """Lay a square grid of codes over the latent plane, ``[n·n, 2]`` float32.
 
     The codes run as a montage does, row by row from the upper left, with y pointing up:
     ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
@@ -198,11 +193,6 @@ def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
         Corners of a rectangle (one number for both axes, or x and y), of whose n × n cells the
         grid holds the centres. By default each axis holds the quantiles ``(i + 0.5) / n`` of a
         standard Gaussian.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[n·n, 2]`` float32.
 
     Examples
     --------
