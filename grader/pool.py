@@ -141,13 +141,16 @@ def local_pool(workers: int):
     grader.course.CourseError
         One of them was killed.
     """
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
+    if os.name != "nt":  # workers fork from a process that has imported this once for all pools
+        context.set_forkserver_preload([__name__])
     # each has cores of its own, if there are enough: what a student starts slows nobody next door
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     shares = context.SimpleQueue()
     for number in range(workers):
         shares.put(cores[number::workers] if workers <= len(cores) else [])
-    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(shares,))
+    settings = (shares, dict(os.environ))
+    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=settings)
     others = set(multiprocessing.active_children())
     try:
         yield WorkerPool(executor, lambda: workers + 1)  # the next one lies ready
@@ -191,8 +194,10 @@ def dask_pool(address: str):
             executor.shutdown(wait=False)
 
 
-def _start(shares) -> None:
+def _start(shares, environment: dict[str, str]) -> None:
     """Make this process a worker, which ends when the process that started it does."""
+    os.environ.clear()  # it has that of the first pool
+    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for that process
     if cores := shares.get():
         os.sched_setaffinity(0, cores)

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ import nbformat
 import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from grader import ROOT
 from grader.submission import grade_id
 
 SETUP = """import numpy as np
@@ -70,6 +72,12 @@ KINDS = {
     "test": (True, False, True),
     "manual": (True, True, False),
 }
+
+
+def proved_by_the_page() -> list[str]:
+    """Return the assignments that homework/README.md's commands prove, which a test runs."""
+    page = (ROOT / "homework" / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"^python -m grader prove (\w+)$", page, re.MULTILINE)
 
 
 def write_course(root: Path, cells=CELLS, **about) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from grader_mini import proved_by_the_page
 
 from grader.assignment import Assignment
 from grader.submission import grade_id
@@ -77,8 +78,9 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         said[" ".join(words[1:4])] = done.stdout
-    steps = ["release", "pack", "collect", "grade", "feedback", "export"]
+    steps = ["prove", "release", "pack", "collect", "grade", "feedback", "export"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
+    assert said["-m grader prove"] == "".join(f"{n}: ✓ proved\n" for n in proved_by_the_page())
     assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
     assert len(list(course.glob("work/hw1-*.zip"))) == 1
     assert said["-m grader collect"].count(": new") == STUDENTS
