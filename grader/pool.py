@@ -16,8 +16,11 @@ from concurrent.futures import (
 )
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 try:
     import resource
@@ -27,7 +30,7 @@ except ImportError:  # Windows, where nothing is graded
 from grader.assignment import Assignment
 from grader.course import CourseError
 from grader.trusted.mark import Marker, version
-from grader.trusted.sandbox import NoSandbox, Sandbox
+from grader.trusted.sandbox import END_SECONDS, NoSandbox, Sandbox, end
 
 WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
 WORKER_BYTES = 6 << 30  # that a test may use, whatever an answer makes it do
@@ -149,7 +152,8 @@ def local_pool(workers: int):
     shares = context.SimpleQueue()
     for number in range(workers):
         shares.put(cores[number::workers] if workers <= len(cores) else [])
-    settings = (shares, dict(os.environ))
+    closed, closing = context.Pipe(duplex=False)
+    settings = (shares, closed, dict(os.environ))
     executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=settings)
     others = set(multiprocessing.active_children())
     try:
@@ -159,9 +163,12 @@ def local_pool(workers: int):
         raise CourseError(text) from None
     finally:
         # at once: what is half marked is marked again, and TensorFlow takes its time to leave
+        closing.close()
         for child in set(multiprocessing.active_children()) - others:
+            child.join(2 * END_SECONDS)
             child.terminate()
         executor.shutdown(cancel_futures=True)
+        closed.close()
 
 
 @contextmanager
@@ -194,8 +201,8 @@ def dask_pool(address: str):
             executor.shutdown(wait=False)
 
 
-def _start(shares, environment: dict[str, str]) -> None:
-    """Make this process a worker, which ends when the process that started it does."""
+def _start(shares, closed, environment: dict[str, str]) -> None:
+    """Make this process a worker, which ends when the pool or the process that made it does."""
     os.environ.clear()  # it has that of the first pool
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for that process
@@ -207,7 +214,9 @@ def _start(shares, environment: dict[str, str]) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
     def follow():
-        multiprocessing.parent_process().join()
+        wait_for([multiprocessing.parent_process().sentinel, closed])
+        for child in psutil.Process().children():
+            end(child.pid)
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()

@@ -125,7 +125,7 @@ def hand_in(root: Path, student: str, content: bytes) -> None:
 
 def start_grading(root: Path, workers: int = 2, **environment) -> subprocess.Popen:
     """Start ``python -m grader grade``; this process inherits whatever it leaves behind."""
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # a child subreaper
+    inherit()
     line = [sys.executable, "-m", "grader", "--course", root, "grade", "hw0"]
     return subprocess.Popen(
         [*line, "--workers", str(workers)],
@@ -135,6 +135,11 @@ def start_grading(root: Path, workers: int = 2, **environment) -> subprocess.Pop
         text=True,
         env={**os.environ, **environment},
     )
+
+
+def inherit() -> None:
+    """Make processes whose parent has ended this process's children."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # a child subreaper
 
 
 def left_behind(before: set[int], seconds: float = 10) -> list[str]:

@@ -19,7 +19,7 @@ from grader.trusted.bubblewrap import NoSandbox, bubblewraps, command, remedy
 
 GIGABYTE = 1 << 30
 FILE_BYTES, PROCESSES, FILES = 256 << 20, 200, 2000
-START_SECONDS, TRIAL_SECONDS = 120, 60
+START_SECONDS, TRIAL_SECONDS, END_SECONDS = 120, 60, 3
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -97,7 +97,7 @@ class Sandbox:
         except OSError:
             ready = b""
         if ready != b"ready":
-            self.process.kill()
+            end(self.process.pid)
             os.set_blocking(self.process.stderr.fileno(), False)  # what it started may hold it
             complaint = (self.process.stderr.read() or b"").decode(errors="replace").strip()
             self.stop()
@@ -130,7 +130,7 @@ class Sandbox:
         """End the sandbox and all that runs in it."""
         if self.process is not None:
             self.control.close()
-            self.process.kill()
+            end(self.process.pid)
             self.process.wait()
             self.process.stderr.close()
             self.process = None
@@ -140,6 +140,23 @@ class Sandbox:
 
     def __exit__(self, *_) -> None:
         self.stop()
+
+
+def end(pid: int) -> None:
+    """End a child and all that it started, from the last one up.
+
+    bubblewrap, if it is killed before it has set up its own child, leaves that waiting for ever.
+    """
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process, until = psutil.Process(pid), time.monotonic() + END_SECONDS
+        while time.monotonic() < until:
+            for child in process.children():
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                process.wait(0.02)
+                return
+        process.kill()
 
 
 def find_bubblewrap() -> str:
