@@ -1,4 +1,9 @@
-"""Homework: tests in the student's notebook, and what marks them (``python -m grader``)."""
+"""Homework: tests in the student's notebook, and what marks them (``python -m grader``).
+
+``hostile`` runs in the sandbox, beside students' code, which sees that, ``shared``, ``check`` and
+nothing else of the grader. All the rest is trusted: it imports nothing that is hostile, and takes
+from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` holds both to that.
+"""
 
 from pathlib import Path
 

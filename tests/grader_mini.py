@@ -80,9 +80,9 @@ def proved_by_the_page() -> list[str]:
     return re.findall(r"^python -m grader prove (\w+)$", page, re.MULTILINE)
 
 
-def write_course(root: Path, cells=CELLS, **about) -> Path:
+def write_course(root: Path, cells=CELLS, **metadata) -> Path:
     """Write a course with one assignment, hw0; return its root."""
-    notebook = new_notebook(metadata={"homework": {"title": "Mini", "cell_seconds": 4, **about}})
+    notebook = new_notebook(metadata={"homework": {"title": "Mini", "cell_seconds": 4, **metadata}})
     for kind, name, source, points in cells:
         cell = (new_markdown_cell if kind == "manual" else new_code_cell)(source, id=name)
         flags = dict(zip(("grade", "solution", "locked"), KINDS[kind], strict=True))

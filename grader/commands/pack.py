@@ -46,17 +46,17 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
         notebook = read_notebook(content)
     except SubmissionError as error:
         raise SubmissionError(f"{path}: {error}") from None
-    about = notebook.metadata.get("homework", {})
-    if about.get("name") != name:
-        other = f"it is {about['name']}" if about.get("name") else "it is no homework"
+    metadata = notebook.metadata.get("homework", {})
+    if metadata.get("name") != name:
+        other = f"it is {metadata['name']}" if metadata.get("name") else "it is no homework"
         raise SubmissionError(f"{path} is not the notebook of {name}: {other}.")
-    missing, notes = _compare(notebook, about.get("released", {}), about.get("answers", []))
+    missing, notes = _compare(notebook, metadata.get("released", {}), metadata.get("answers", []))
     if missing and not incomplete:
         raise SubmissionError(
             f"not answered yet: {', '.join(missing)}. To hand in the rest, add --incomplete."
         )
     notes += [f"Not answered: {', '.join(missing)}."] if missing else []
-    found = _run(notebook, path.parent, about.get("cell_seconds", 60))
+    found = _run(notebook, path.parent, metadata.get("cell_seconds", 60))
     now = datetime.datetime.now(datetime.UTC)
     receipt = {
         "assignment": name,

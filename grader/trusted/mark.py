@@ -211,7 +211,7 @@ class Run:
         return [error_output(why)]
 
     def _test(self, index: int) -> None:
-        """Run a test cell here, on stand-ins for the student's names."""
+        """Run a test cell here, on proxies for the student's names."""
         step, marker = self.steps[index], self.marker
         code = marker.tests[step.name]
         space = dict(marker.trusted)
