@@ -140,8 +140,25 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _stand_anywhere() -> None:
+    """Make up for streams that are closed or not UTF-8, and for a Python without ``assert``."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:  # else a file would get its number, also in what we start
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, number)
+            if null != number:
+                os.close(null)
+            stream = open(number, "w" if number else "r", encoding="utf-8", closefd=False)  # noqa: SIM115
+            setattr(sys, name, stream)
+            os.set_inheritable(number, True)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    os.environ.pop("PYTHONOPTIMIZE", None)  # in kernels and workers
+
+
 def main() -> int:
     """Run a command; return the exit status."""
+    _stand_anywhere()
     arguments = parser().parse_args()
     logging.getLogger("traitlets").setLevel(logging.ERROR)  # nbgrader warns of late submissions
     try:
@@ -155,6 +172,10 @@ def main() -> int:
         return arguments.function(Course(arguments.course, arguments.database), arguments)
     except GraderError as error:
         print(f"grader: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"grader: {where}{error.strerror or error}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("grader: stopped. What is marked stays marked; the same command goes on.")

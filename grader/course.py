@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import URL
 from traitlets.config import Config
 from traitlets.config.loader import PyFileConfigLoader
 
@@ -66,10 +67,11 @@ class Course:
         if not (self.root / "source").is_dir():
             raise CourseError(f"{self.root} has no folder source. Name the course: --course FOLDER")
         self.config = Config()
-        if (self.root / "nbgrader_config.py").exists():
-            self.config = PyFileConfigLoader("nbgrader_config.py", str(self.root)).load_config()
+        if (settings := self.root / "nbgrader_config.py").exists():
+            self.config = PyFileConfigLoader(str(settings)).load_config()
         url = database or os.environ.get("GRADEBOOK") or self.config.CourseDirectory.get("db_url")
-        self.database = url or f"sqlite:///{self.root / 'gradebook.db'}"
+        path = str(self.root / "gradebook.db")  # may hold what means something else in a URL
+        self.database = url or URL.create("sqlite", database=path).render_as_string()
 
     def assignment(self, name: str) -> Assignment:
         """Return an assignment of this course."""

@@ -1,18 +1,20 @@
 """nbgrader's grade book: what formgrader, late penalties and exporters read."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
-import sys
 import time
 import warnings
-from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook, MissingEntry
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from nbgrader.api import Base, Gradebook, MissingEntry
+from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,6 +35,19 @@ def _readable():
     except ImportError as error:
         url = "postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
         raise CourseError(f"{error}. PostgreSQL's grade books are named {url}.") from error
+
+
+def _create(database: str) -> None:
+    """Make a grade book's tables unless they are there.
+
+    nbgrader would, but starts a program for their version, which fails in a folder named 50%.
+    """
+    engine = create_engine(database)
+    with engine.begin() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            Base.metadata.create_all(connection)
+            MigrationContext.configure(connection).stamp(ScriptDirectory(ALEMBIC_DIR), "head")
+    engine.dispose()
 
 
 class Locks:
@@ -74,8 +89,14 @@ class Locks:
 
             try:
                 fcntl.lockf(self.file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
-            except OSError:
-                return False
+            except OSError as error:
+                if error.errno in (errno.EACCES, errno.EAGAIN):
+                    return False
+                raise CourseError(
+                    f"{self.file.name} can't be locked ({error.strerror}): this file system has no "
+                    "locks. Copy the course to a local disk, or keep its grade book in PostgreSQL: "
+                    "--database postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
+                ) from error
         return True
 
     @contextlib.contextmanager
@@ -118,14 +139,11 @@ class Book:
     """
 
     def __init__(self, course: Course) -> None:
-        # a new grade book asks the program alembic, which stands beside this Python
-        here = str(Path(sys.executable).parent)
-        if here not in os.environ.get("PATH", "").split(os.pathsep):
-            os.environ["PATH"] = here + os.pathsep + os.environ.get("PATH", "")
         self.course = course
         with _readable():
             self.locks = Locks(course)
             with self.locks.turn():
+                _create(course.database)
                 self.gradebook = Gradebook(course.database)
 
     def __enter__(self) -> "Book":

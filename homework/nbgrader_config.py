@@ -1,9 +1,16 @@
 """nbgrader's settings, for the grader, for formgrader and for a hub's exchange."""
 
+import os
+from pathlib import Path
+
 from nbgrader.converters import Autograde, GenerateAssignment, NbGraderException
+from sqlalchemy.engine import URL
 
 c = get_config()  # noqa: F821 — nbgrader defines it
 c.CourseDirectory.course_id = "deep-learning"
+# the grader's own, for formgrader, too: a folder's name may hold what means something else in a URL
+book = URL.create("sqlite", database=str(Path(__file__).resolve().with_name("gradebook.db")))
+c.CourseDirectory.db_url = os.environ.get("GRADEBOOK") or book.render_as_string()
 
 # what a late submission loses: "none" or "zero", all of it; README.md shows a rule of your own
 c.LateSubmissionPlugin.penalty_method = "none"

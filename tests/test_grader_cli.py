@@ -411,7 +411,7 @@ def test_nbgrader_s_own_ways_to_run_students_code_are_switched_off(graded, monke
     for converter in (Autograde, GenerateAssignment):
         monkeypatch.setattr(converter, "start", converter.start)  # put back after this test
     config = Config()
-    exec(settings, {"get_config": lambda: config})
+    exec(settings, {"get_config": lambda: config, "__file__": str(graded / "nbgrader_config.py")})
     config.CourseDirectory.root = str(graded)
     api = NbGraderAPI(config=config)
     before = (graded / "autograded" / "1001" / "hw0" / "hw0.ipynb").read_bytes()

@@ -54,7 +54,7 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
     parts |= {f"variant “{n}”": changed(assignment, v) for n, v in variants.items()}
     with (
         tqdm(total=len(whole) + len(parts), desc=assignment.name, unit="try") as bar,
-        TemporaryDirectory() as folder,
+        TemporaryDirectory(dir="/tmp") as folder,  # a socket's path is short, TMPDIR's may not be
         ThreadPoolExecutor(1) as thread,
     ):
 

@@ -1,6 +1,5 @@
 """``python -m grader release``: make the students' version of an assignment."""
 
-import shutil
 from pathlib import Path
 
 import nbformat
@@ -26,6 +25,7 @@ def release(course: Course, name: str) -> Path:
     assignment = course.assignment(name)
     folder = course.root / "release" / name
     write(folder / f"{name}.ipynb", nbformat.writes(assignment.released))
-    if assignment.data:
-        shutil.copytree(assignment.data, folder / "data", dirs_exist_ok=True)
+    for path in sorted(assignment.data.rglob("*")) if assignment.data else []:
+        if path.is_file():  # not copytree: it fails where files have no modes
+            write(folder / "data" / path.relative_to(assignment.data), path.read_bytes())
     return folder

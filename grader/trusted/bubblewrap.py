@@ -104,6 +104,16 @@ def without(path: Path, hidden: list[Path]) -> list[Path]:
     return [part for child in sorted(path.iterdir()) for part in without(child, hidden)]
 
 
+def _closed(path: Path) -> Path | None:
+    """Return the first of a file or folder, and of what is in it, that not everybody may read."""
+    ours = path.is_relative_to(ROOT) and path.is_dir() and path != Path(sys.prefix)
+    for part in [path, *(sorted(path.iterdir()) if ours else [])]:
+        needed = 0o005 if part.is_dir() else 0o004
+        if part.stat().st_mode & needed != needed:
+            return part
+    return None
+
+
 def command(
     program: str, control: int, secret: list[Path], data: Path | None
 ) -> tuple[list[str], dict]:
@@ -127,6 +137,11 @@ def command(
         if seen := [p for p in paths if path.resolve().is_relative_to(p)]:
             raise NoSandbox(f"{path} lies in {seen[0]}, which students' code may read. Move it.")
     superuser = os.geteuid() == 0
+    if superuser and (closed := next(filter(None, map(_closed, paths)), None)):
+        raise NoSandbox(
+            f"The superuser's sandbox runs as the user nobody, who may not read {closed}. "
+            f"Allow it: chmod -R go+rX '{closed}'"
+        )
     line = [program, "--die-with-parent", "--new-session", "--clearenv"]
     line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     if superuser:
