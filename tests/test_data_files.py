@@ -1,5 +1,6 @@
 """The published files: found, fetched from a mirror, verified, and everything that can fail."""
 
+import errno
 import functools
 import gzip
 import hashlib
@@ -230,6 +231,36 @@ def test_a_missing_file_is_fetched(course):
     assert len(MNIST()) == 70_000
     assert published(path)
     assert leftovers(course) == set()
+
+
+@pytest.mark.usefixtures("mirror")
+@pytest.mark.parametrize("kind", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
+def test_a_file_system_without_locks_or_modes_is_fine(course, monkeypatch, kind):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*arguments, **options):
+        raise OSError(kind, os.strerror(kind))
+
+    for module, name in ((fcntl, "flock"), (fcntl, "lockf"), (os, "chmod"), (os, "fchmod")):
+        monkeypatch.setattr(module, name, refuse)
+    path = course / "MNIST_data" / LABELS
+    path.unlink()
+    assert len(MNIST()) == 70_000
+    assert published(path)
+    assert leftovers(course) == set()
+
+
+@pytest.mark.usefixtures("mirror")
+@pytest.mark.parametrize("name", ["course [2026]", "is this it?", "50%", "a*b", "käse ☃", "$HOME"])
+def test_the_folder_of_the_data_may_have_any_name(course, monkeypatch, name):
+    monkeypatch.setattr(data_files, "ROOT", course / name)
+    monkeypatch.setenv("COURSE_DATA", str(course / name / "own"))
+    fetched = data_files.data_file("MNIST", LABELS)
+    assert fetched == course / name / "own" / "MNIST_data" / LABELS
+    assert published(fetched)
+    assert [path.name for path in fetched.parent.iterdir()] == [LABELS]
+    fetched.write_bytes(b"")
+    assert data_files.verify("MNIST")[fetched] == "damaged"
 
 
 @pytest.mark.usefixtures("mirror")
