@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import json
 import os
 import random
 from pathlib import Path
@@ -14,7 +15,7 @@ from jupyterquiz import display_quiz
 from matplotlib.figure import Figure
 
 from libs import ROOT, SEED
-from libs.settings import writable
+from libs.settings import reads_utf8, writable
 
 _WORK = (ROOT / "work").resolve()
 #: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
@@ -96,5 +97,7 @@ def quiz(name: str) -> None:
     # and the notebook's own random numbers as they were
     state = random.getstate()
     random.seed(name)
-    display_quiz(str(path), colors={"--jq-multiple-choice-bg": "#004b76"})
+    # it opens a file as the locale has it
+    questions = str(path) if reads_utf8() else json.loads(path.read_text("utf-8"))
+    display_quiz(questions, colors={"--jq-multiple-choice-bg": "#004b76"})
     random.setstate(state)

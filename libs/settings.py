@@ -89,8 +89,13 @@ def _streams() -> None:
             setattr(sys, name, open(os.devnull, "r+", encoding="utf-8"))  # noqa: SIM115, PTH123
         elif number and hasattr(getattr(sys, name), "reconfigure"):
             getattr(sys, name).reconfigure(errors="backslashreplace")
-    if codecs.lookup(locale.getencoding()).name != "utf-8":
+    if not reads_utf8():
         _note("Locale", locale.getencoding(), advice="Fine: the course's files are all UTF-8")
+
+
+def reads_utf8() -> bool:
+    """Return whether a file that is opened without a word on its encoding is read as UTF-8."""
+    return codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8"
 
 
 def _packages() -> None:
@@ -184,8 +189,13 @@ def _ipython(shell) -> None:
                 if value != default:
                     setattr(owner, name, default)
                     _note(f"IPython's {name}", value, default)
-    folder = Path(shell.profile_dir.startup_dir)
-    ran = [*shell.parent.exec_lines, *(path.name for path in sorted(folder.glob("*.*py")))]
+    ran = [
+        name
+        for name in ("exec_lines", "exec_files")
+        if name in shell.config.get("InteractiveShellApp", ())
+    ]
+    if shell.profile_dir:
+        ran += [p.name for p in sorted(Path(shell.profile_dir.startup_dir).glob("*.*py"))]
     if ran:
         advice = "Ran first. Does a page look odd? Choose the kernel Python 3 (course)"
         _note("IPython's start", ", ".join(ran), advice=advice)
