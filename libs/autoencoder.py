@@ -197,8 +197,8 @@ class Autoencoder(keras.Model):
         mean, log_variance = self._encode(images if seen is None else seen)
         logits = self._logits(mean + tf.exp(log_variance / 2) * draw)
         pixels = tf.nn.sigmoid_cross_entropy_with_logits(labels=images, logits=logits)
-        kl = (tf.exp(log_variance) + tf.square(mean) - 1 - log_variance) / 2
-        return tf.reduce_sum(pixels, axis=(1, 2, 3)), tf.reduce_sum(kl, axis=1)
+        kl = tf.exp(log_variance) + tf.square(mean) - 1 - log_variance
+        return tf.reduce_sum(pixels, axis=(1, 2, 3)), tf.reduce_sum(kl, axis=1) / 2
 
     def fit(self, images, epochs: int = 5, batch_size: int = 100, verbose: bool = True):
         """Train to rebuild images; return Keras' history, with one ``"loss"`` an epoch.
