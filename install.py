@@ -202,7 +202,9 @@ def fetch_python(this: str, needed: str, has_venv: bool) -> str:
         if not uv:
             print(f"install: {needed}: fetching uv, which can fetch one", flush=True)
             uv = fetch_uv(
-                this, Path(temporary), f"{needed}, and uv did not come either ({{}}): {mend}"
+                this,
+                Path(temporary),
+                f"{needed}, and uv did not come either; is there a network? ({{}}): {mend}",
             )
         print(f"install: {needed}: uv fetches Python {newest}", flush=True)
         own = environment(UV_PYTHON_PREFERENCE="only-managed", NO_COLOR="1")

@@ -28,6 +28,7 @@ MINUTES = {
     "test_grader_kill.py": 1,
     "test_checkpoints.py": 1,
     "test_scale.py": 1,
+    "test_install.py": 1,
     "test_conftest.py": 0.5,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
