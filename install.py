@@ -297,10 +297,12 @@ def pip(*arguments: str, failed: str) -> None:
     with process:
         for line in process.stdout:
             text = line.decode(errors="replace").strip()
-            large = re.match(r"Downloading \S+ \((\d{2,}(\.\d+)? M|.* G)B\)", text)
-            if large or text.startswith("Installing collected packages"):
-                what = text if large else f"Unpacking {text.count(',') + 1} packages"
-                print(f"install: {time.monotonic() - start:3.0f} s  {what}", flush=True)
+            count = text.count(",") + 1
+            if text.startswith("Installing collected packages") and count > 9:
+                text = f"Unpacking {count} packages, which takes a minute or two"
+            elif not re.match(r"Downloading \S+ \((\d{2,}(\.\d+)? M|.* G)B\)", text):
+                continue
+            print(f"install: {time.monotonic() - start:3.0f} s  {text}", flush=True)
     if process.returncode:
         raise Stop(failed)
 
