@@ -15,7 +15,7 @@ from IPython.display import display
 from libs import validate
 from libs.dashboard_view import LEVELS, SHOWN, View
 
-_SHARE = 0.05  # of the time that pictures may take
+_SHARE = 0.06  # of the time that pictures may take
 _COST = 0.04  # seconds, a guess: the first picture takes longer than the others
 _HELD_OUT = 1000  # images that are predicted, at most
 _SAMPLE = 20_000  # parameters whose spread is taken, about
