@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from libs.checkpoints import CheckpointError, Checkpoints, verify
 
+pytestmark = pytest.mark.slow
 KILLS = 20
 
 # A training with everything that can be forgotten: Adam's averages, dropout's random state, a

@@ -10,6 +10,7 @@ import pytest
 
 from libs import ROOT
 
+pytestmark = pytest.mark.slow
 LIBS = {
     "__init__.py": "from pathlib import Path\nROOT = Path(__file__).parents[1]\n",
     "machine.py": "def _free_memory():\n    return {free}\n",
@@ -32,7 +33,8 @@ def course(tmp_path):
     """A course of two test files and two notebooks, with the real plumbing and stand-in libs."""
     for folder in ("libs", "tests", "notebooks/out"):
         (tmp_path / folder).mkdir(parents=True)
-    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
     for name in ("conftest.py", "needs.py", "nbval_sanitize.cfg"):
         shutil.copy(ROOT / "tests" / name, tmp_path / "tests")
     for name, source in LIBS.items():

@@ -16,6 +16,7 @@ from libs import ROOT
 from libs import workers as module
 from libs.workers import Workers, tf_config
 
+pytestmark = pytest.mark.slow
 TRAIN = ROOT / "notebooks" / "scale" / "train.py"
 STEPS, EVERY, KILLED_AT = 24, 8, 13
 PATIENCE = 60  # seconds for what takes a moment, on a machine that has other things to do
