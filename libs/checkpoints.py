@@ -34,8 +34,8 @@ class Checkpoints:
     Parameters
     ----------
     checkpoint : tf.train.Checkpoint
-        Everything that the training needs to go on: model, optimiser, random states, counters.
-        Their variables must exist when :meth:`restore` is called: build the optimiser first.
+        Everything that the training needs to go on: model, optimiser, random states, counters,
+        whose variables must exist when :meth:`restore` is called: build the optimiser first.
     folder : path
         Where the files are; made by the first :meth:`save`.
 
@@ -80,7 +80,8 @@ class Checkpoints:
         self.checkpoint.save_counter.assign_add(1)  # as tf.train.CheckpointManager does
         self.checkpoint.write(str(prefix))
         for path in self._files()[step].values():
-            _flush(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())  # waits until it is on the disk
         for old in sorted(self._files())[:-_KEEP]:
             self._remove(old)
         for left in self.folder.glob("ckpt-*_temp*"):  # by a process that was killed
@@ -167,9 +168,3 @@ def _literal(prefix: Path) -> Iterator[str]:
         link = Path(folder) / "checkpoints"
         link.symlink_to(prefix.parent.resolve(), target_is_directory=True)
         yield str(link / prefix.name)
-
-
-def _flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())

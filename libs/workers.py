@@ -16,15 +16,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _TRIES = 3  # between choosing a port and using it, somebody else may take it
 _TAKEN = "Could not start gRPC server"  # what TensorFlow says then
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of text, its worker's number, and the seconds since the workers were started."""
 
     worker: int
