@@ -17,6 +17,7 @@ from nbclient.exceptions import CellExecutionError
 
 from libs import ROOT
 
+pytestmark = pytest.mark.slow  # each starts TensorFlow several times
 # what lessons 04 and 07 and every figure need, as a process sees it
 TASK = """
 import hashlib, json, sys
