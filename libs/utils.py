@@ -63,12 +63,9 @@ def montage(
     canvas = np.full(
         (rows * step_y + padding, columns * step_x + padding, channels), fill, images.dtype
     )
-    # every place of the grid at once, as a view of the canvas: [rows, columns, height, width, c]
-    places = np.lib.stride_tricks.as_strided(
-        canvas[padding:, padding:],
-        (rows, columns, height, width, channels),
-        (step_y * canvas.strides[0], step_x * canvas.strides[1], *canvas.strides),
-    )
+    # every place of the grid, as a view of the canvas: [rows, columns, height, width, channels]
+    places = canvas[padding:, padding:].reshape(rows, step_y, columns, step_x, channels)
+    places = places[:, :height, :, :width].swapaxes(1, 2)
     full = n // columns  # rows without an empty place
     places[:full] = images[: full * columns].reshape(full, columns, height, width, channels)
     if full < rows:
@@ -86,8 +83,6 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     A layer that reads one channel gives a grid as square as it can be; one that reads several
     gives a row per input channel and a column per filter.
 
-    Raises ValueError if ``W`` is not 4-D.
-
     Parameters
     ----------
     W : array
@@ -100,6 +95,16 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     -------
     numpy.ndarray
         ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``.
+
+    Raises
+    ------
+    ValueError
+        If ``W`` is not 4-D.
+
+    Examples
+    --------
+    >>> montage_filters(np.ones((5, 5, 1, 4))).shape, montage_filters(np.ones((5, 5, 3, 4))).shape
+    ((13, 13), (19, 25))
     """
     W = np.asarray(W)
     if W.ndim != 4:
@@ -114,10 +119,6 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
 
 def linear(x, n_output: int, name: str | None = None, activation=None):
     """Apply a new fully connected layer: ``h = activation(x W + b)``.
-
-    Raises ValueError if an axis of ``x`` but the first is unknown or there is no second, or
-    ``n_output`` is not a positive whole number. Source: X. Glorot and Y. Bengio, *Understanding the
-    difficulty of training deep feedforward neural networks*, 2010.
 
     Parameters
     ----------
@@ -136,6 +137,23 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
         ``[batch, n_output]``.
     W : keras.Variable
         The kernel, ``[features, n_output]``, drawn Glorot-uniform. The bias starts at zero.
+
+    Raises
+    ------
+    ValueError
+        If an axis of ``x`` but the first is unknown or there is no second, or ``n_output`` is not
+        a positive whole number.
+
+    References
+    ----------
+    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural
+    networks*, 2010.
+
+    Examples
+    --------
+    >>> h, W = linear(keras.Input((28, 28)), 10)
+    >>> print(h.shape, W.shape)
+    (None, 10) (784, 10)
     """
     if not hasattr(x, "shape"):
         x = np.asarray(x)
@@ -157,10 +175,6 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
 def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     """Return a copy of images with a share of their pixels set to 0, each by its own toss.
 
-    Raises TypeError if the images are not numbers, ValueError if ``noise`` is not 0 to 1.
-    Source: P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing
-    robust features with denoising autoencoders*, 2008.
-
     Parameters
     ----------
     images : array
@@ -169,6 +183,29 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
         How likely a pixel is lost, 0 (none) to 1 (all).
     seed : int
         The same seed masks the same pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        Of the images' shape and type.
+
+    Raises
+    ------
+    TypeError
+        If the images are not numbers.
+    ValueError
+        If ``noise`` is not 0 to 1.
+
+    References
+    ----------
+    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust
+    features with denoising autoencoders*, 2008.
+
+    Examples
+    --------
+    >>> images = np.ones((100, 784), np.float32)
+    >>> print(f"{(corrupt(images, noise=0.25) == 0).mean():.2f}")
+    0.25
     """
     images = validate.numeric(images, "images").copy()
     noise = validate.share(noise, "noise")
@@ -176,38 +213,43 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     return images
 
 
-def latent_grid(n: int = 20, low=None, high=None) -> np.ndarray:
-    """Lay a square grid of codes over the latent plane, ``[n·n, 2]`` float32.
+def _grid(line: np.ndarray) -> np.ndarray:
+    """Return the points of a square grid, ``[n·n, 2]``, row by row from the upper left."""
+    columns, rows = np.meshgrid(line, line[::-1])
+    return np.stack([columns.ravel(), rows.ravel()], axis=1)
+
+
+def latent_grid(n: int = 20) -> np.ndarray:
+    """Lay a square grid of codes over the latent plane.
 
     The codes run as a montage does, row by row from the upper left, with y pointing up:
-    ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to.
-
-    Raises ValueError if ``n`` is not a positive whole number, or ``low`` and ``high`` span no
-    rectangle. Source: D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014.
+    ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to. Each axis holds the
+    quantiles ``(i + 0.5) / n`` of a standard Gaussian.
 
     Parameters
     ----------
     n : int
-        Codes in a row, and rows.
-    low, high : float or pair of floats, optional
-        Corners of a rectangle (one number for both axes, or x and y), of whose n × n cells the
-        grid holds the centres. By default each axis holds the quantiles ``(i + 0.5) / n`` of a
-        standard Gaussian.
+        Codes in a row, and rows. ValueError if it is not a positive whole number.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[n·n, 2]`` float32.
+
+    References
+    ----------
+    D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014.
 
     Examples
     --------
-    >>> latent_grid(2, low=0, high=1).tolist()
-    [[0.25, 0.75], [0.75, 0.75], [0.25, 0.25], [0.75, 0.25]]
+    >>> print(latent_grid(2).round(2))
+    [[-0.67  0.67]
+     [ 0.67  0.67]
+     [-0.67 -0.67]
+     [ 0.67 -0.67]]
     """
     n = validate.whole(n, "n")
-    shares = (np.arange(n) + 0.5) / n
-    if low is None and high is None:
-        x = y = ndtri(shares)
-    else:
-        low, high = validate.rectangle(low, high)
-        x, y = (low + shares[:, None] * (high - low)).T
-    columns, rows = np.meshgrid(x, y[::-1])
-    return np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
+    return _grid(ndtri((np.arange(n) + 0.5) / n)).astype(np.float32)
 
 
 def grid_assignment(codes) -> np.ndarray:
@@ -250,5 +292,6 @@ def grid_assignment(codes) -> np.ndarray:
         (np.searchsorted(line, values) + np.searchsorted(line, values, "right")) / (2 * n)
         for line, values in zip(ordered.T, codes.T, strict=True)
     ]
-    distance = cdist(latent_grid(side, low=0, high=1), np.stack(ranks, axis=1), "sqeuclidean")
+    places = _grid((np.arange(side) + 0.5) / side)
+    distance = cdist(places, np.stack(ranks, axis=1), "sqeuclidean")
     return linear_sum_assignment(distance)[1]

@@ -147,24 +147,6 @@ def codes(array, name: str, length: int = 2) -> np.ndarray:
     return finite(array if array.dtype.kind == "f" else array.astype(np.float64), name)
 
 
-def rectangle(low, high) -> np.ndarray:
-    """Return the lower left and the upper right corner, ``[2, 2]`` float64.
-
-    Each is one number for both axes, or x and y. Raises ValueError if they are not finite or
-    ``low`` is not below ``high``.
-    """
-    try:
-        corners = np.array([np.broadcast_to(low, 2), np.broadcast_to(high, 2)], np.float64)
-    except (TypeError, ValueError):
-        corners = np.zeros((2, 2))
-    if not (np.isfinite(corners).all() and (corners[0] < corners[1]).all()):
-        raise ValueError(
-            "low and high must be numbers or pairs (x, y), low below high, or both left out; "
-            f"got low={low!r}, high={high!r}."
-        )
-    return corners
-
-
 def _filled(array: np.ndarray, name: str) -> np.ndarray:
     """Return ``array`` if it holds anything."""
     if not array.size:

@@ -169,13 +169,3 @@ def test_codes_are_rows_of_one_length(n, length, columns, dtype):
     else:
         with pytest.raises(ValueError, match=rf"^z must have shape \[n, {length}\]"):
             validate.codes(array, "z", length)
-
-
-@given(low=st.floats(-9, 9), width=st.floats(0.1, 9))
-def test_a_rectangle_is_two_corners(low, width):
-    high = low + width
-    expected = [[low, low], [high, high]]
-    np.testing.assert_array_equal(validate.rectangle(low, high), expected)
-    np.testing.assert_array_equal(validate.rectangle((low, low), [high, high]), expected)
-    with pytest.raises(ValueError, match="low below high"):
-        validate.rectangle(high, low)
