@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import imageio.v3 as iio
-import matplotlib
 import numpy as np
 from PIL import Image
 
@@ -31,12 +30,10 @@ def build_gif(
     imgs,
     interval: float = 0.1,
     saveto: str | os.PathLike = "animation.gif",
-    cmap: str | None = None,
-    loop: int = 0,
     scale: int = 1,
     alt: str | None = None,
 ) -> Gif:
-    """Turn a sequence of images into an animated GIF, which a notebook displays.
+    """Turn a sequence of images into an animated GIF, which plays for ever in a notebook.
 
     Grey images keep all their 256 levels; colour images share one palette of 256 colours chosen
     from all frames, so that nothing flickers. Equal frames in a row are stored once and shown
@@ -54,10 +51,6 @@ def build_gif(
         hundredths; at most 655 for all frames together.
     saveto : path
         File to write; its folder is made if it is missing.
-    cmap : str, optional
-        Name of a matplotlib colour map for grey images, such as ``"coolwarm"``.
-    loop : int
-        How often the animation plays; 0 means for ever.
     scale : int
         Each pixel becomes ``scale × scale`` pixels.
     alt : str, optional
@@ -77,16 +70,7 @@ def build_gif(
             f"that a GIF can show one picture if they are equal. Make interval smaller."
         )
     scale = validate.whole(scale, "scale")
-    loop = validate.whole(loop, "loop", least=0)
-    if frames.shape[-1] == 3:
-        if cmap is not None:
-            raise ValueError("cmap colours grey images; these are RGB. Leave cmap out.")
-        levels, palette = _quantize(frames)
-    else:
-        levels, palette = frames[..., 0], None
-        if cmap is not None:
-            colours = matplotlib.colormaps[cmap](np.arange(256), bytes=True)
-            palette = colours[:, :3].tobytes()
+    levels, palette = (frames[..., 0], None) if frames.shape[-1] == 1 else _quantize(frames)
     path = Path(saveto)
     with replacing(path) as file:
         iio.imwrite(
@@ -98,8 +82,7 @@ def build_gif(
             duration=round(interval * 100) * 10,  # whole hundredths: the rest is cut off
             palette=palette,
             optimize=False,  # it looks for unused colours, in each frame anew
-            # absent means once; N means N repeats after the first time
-            **({"loop": max(loop - 1, 0)} if loop != 1 else {}),
+            loop=0,  # for ever
         )
     return Gif(path, alt or f"Animation of {len(frames)} frames.")
 

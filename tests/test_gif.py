@@ -4,7 +4,6 @@ import re
 
 import hypothesis.extra.numpy as hnp
 import imageio.v3 as iio
-import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,21 +82,11 @@ def test_many_colours_stay_within_the_palettes_error(tmp_path):
     assert len(palettes) <= 1  # one shared palette
 
 
-def test_a_colour_map_paints_grey_frames(tmp_path):
-    ramp = np.linspace(0, 1, 256).reshape(1, 16, 16)
-    frames = np.concatenate([ramp, ramp[:, ::-1]])
-    build_gif(frames, saveto=tmp_path / "a.gif", cmap="coolwarm")
-    got, _ = read_back(tmp_path / "a.gif")
-    expected = matplotlib.colormaps["coolwarm"](frames, bytes=True)[..., :3]
-    np.testing.assert_allclose(got.astype(int), expected, atol=1)
-
-
-@pytest.mark.parametrize(("loop", "stored"), [(0, 0), (1, None), (3, 2)])
-def test_loop_counts_how_often_it_plays(tmp_path, loop, stored):
+def test_it_plays_for_ever_at_the_pace_asked_for(tmp_path):
     frames = np.stack([np.zeros((4, 4)), np.ones((4, 4))])
-    build_gif(frames, saveto=tmp_path / "a.gif", loop=loop, interval=0.25)
+    build_gif(frames, saveto=tmp_path / "a.gif", interval=0.25)
     with Image.open(tmp_path / "a.gif") as image:
-        assert image.info.get("loop") == stored
+        assert image.info.get("loop") == 0
         assert image.info["duration"] == 250
 
 
@@ -137,9 +126,6 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
             r"4 frames of 300 seconds last longer",
         ),
         (np.zeros((2, 3, 3)), {"scale": 0}, ValueError, r"scale .* got 0"),
-        (np.zeros((2, 3, 3)), {"loop": -1}, ValueError, r"loop .* got -1"),
-        (np.zeros((2, 3, 3, 3)), {"cmap": "gray"}, ValueError, r"cmap colours grey images"),
-        (np.zeros((2, 3, 3)), {"cmap": "no such"}, KeyError, r"no such"),
     ],
 )
 def test_bad_input_is_named_and_leaves_the_old_file(tmp_path, frames, options, error, message):
