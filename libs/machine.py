@@ -1,5 +1,6 @@
 """What this machine has for the course, and what to do about what it lacks."""
 
+import contextlib
 import html
 import os
 import platform
@@ -188,26 +189,20 @@ def _gpu() -> Line:
 def _free_memory() -> float:
     """Return how many gigabytes may still be used, in a container those of the container."""
     free = psutil.virtual_memory().available
-    for folder, limit, used, cache in (
-        ("", "memory.max", "memory.current", "inactive_file"),
-        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
-    ):
-        files = (limit, used, "memory.stat")
-        try:
-            limit, used, stat = ((_CGROUP / folder / name).read_text("utf-8") for name in files)
-            # files that were read count as used, but make room when room is needed
-            cached = re.search(rf"^{cache} (\d+)", stat, re.M)
-            free = min(free, int(limit) - int(used) + int(cached[1] if cached else 0))
-        except (OSError, ValueError):  # no container, or one without a limit ("max")
-            continue
-    return free / 1e9
+    files = (_CGROUP / name for name in ("memory.max", "memory.current", "memory.stat"))
+    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit ("max")
+        limit, used, stat = (file.read_text("utf-8") for file in files)
+        # files that were read count as used, but make room when room is needed
+        cached = re.search(r"^inactive_file (\d+)", stat, re.M)
+        free = min(free, int(limit) - int(used) + int(cached[1]))
+    return max(free, 0) / 1e9
 
 
 def _memory() -> Line:
     free = _free_memory()
     advice = f"{_MEMORY:.0f} GB is needed: close other programs, and other notebooks with menu "
     advice += "Kernel, Shut Down All Kernels."
-    return _enough("Memory", f"{max(free, 0):.1f} GB free", free >= _MEMORY, advice)
+    return _enough("Memory", f"{free:.1f} GB free", free >= _MEMORY, advice)
 
 
 def _disk() -> Line:
