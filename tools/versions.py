@@ -20,6 +20,7 @@ from xml.etree import ElementTree
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".versions"
 PAGE = ROOT / "CONTRIBUTING.md"
+SOURCES = ("requirements.in", "requirements/grading.in")
 BEGIN, END = "<!-- versions: written by make versions -->", "<!-- versions end -->"
 HEAD = "| | Tried on | Python | TensorFlow | Keras | NumPy | Passed | Failed | Skipped |"
 _NOT_KERAS = 'keras ; sys_platform == "never"'  # how uv leaves a package out
@@ -95,14 +96,18 @@ def make(name: str, environment: Environment, uv: str) -> Path:
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     install = [uv, "pip", "install", "--quiet", "--python", python]
     if environment.overrides:
-        overrides = FOLDER / f"{name}.txt"
+        # without the lines that hold grading.in to the lock
+        lines = [line for file in SOURCES for line in (ROOT / file).read_text("utf-8").splitlines()]
+        wanted, overrides = FOLDER / f"{name}.in", FOLDER / f"{name}.overrides"
+        free = (line for line in lines if not line.startswith("-c "))
+        wanted.write_text("\n".join(free) + "\n", encoding="utf-8")
         overrides.write_text("\n".join(environment.overrides) + "\n", encoding="utf-8")
-        wanted = ["requirements.in", "requirements/grading.in"]
+        locks = [wanted]
         options = ["--override", overrides, "--prerelease", "if-necessary-or-explicit"]
     else:
-        wanted = ["requirements.txt", "requirements/grading.txt"]
+        locks = [file.replace(".in", ".txt") for file in SOURCES]
         options = ["--require-hashes"]
-    run(*install, *options, *(f"--requirement={file}" for file in wanted))
+    run(*install, *options, *(f"--requirement={file}" for file in locks))
     # not `--editable`: it would ask for the versions of Python that the course is tested with
     packages = run(
         python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", stdout=-1, text=True
