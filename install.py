@@ -1,7 +1,7 @@
 """Make the course's environment: ``.venv`` with everything the lock pins, and its kernel.
 
 Needs only Python's standard library: any Python from 3.8 on starts it, and it looks for one that
-the course runs on. Running it again does nothing unless the lock changed.
+the course runs on. Running it again does nothing unless what it is made from changed.
 """
 
 from __future__ import annotations
@@ -128,9 +128,9 @@ def fault(found: dict | None) -> str:
     if found["version"] not in supported():
         return f"this is {found['version']}"
     if found["bits"] != 64:
-        return "a 64-bit one, this is a 32-bit one"
+        return "64-bit; this one is 32-bit"
     if found["free-threaded"]:
-        return "not a free-threaded one"
+        return "not a free-threaded build"
     if found["platform"] not in BUILDS:
         return f"this one is for {found['platform']}"
     return "" if found["venv"] else "with its venv module, which this one lacks"
@@ -156,17 +156,17 @@ def others() -> Iterator[list[str]]:
 
 
 def find_python() -> str:
-    """Return the path of a Python that the course runs on: this one, another, or a fetched one."""
+    """Return the path of a Python that the course runs on: this, another, or a downloaded one."""
     # a virtual environment, ours say, may be about to go: take what it was made from
     this = getattr(sys, "_base_executable", None) or sys.executable
     mine = probe(this)
     if not fault(mine):
         return this
-    needed = f"{sentence()} is needed, {fault(mine)}"
+    needed = f"the course needs {sentence()} ({fault(mine)})"
     for command in others():
         found = probe(*command) if shutil.which(command[0]) else None
         if not fault(found):
-            print(f"install: {needed}: taking {found['path']}", flush=True)
+            print(f"install: {needed}; using {found['path']}", flush=True)
             return found["path"]
     if mine and mine["platform"] not in BUILDS:
         raise Stop(no_build(mine["platform"]))
@@ -178,7 +178,8 @@ def no_build(platform: str) -> str:
     if platform == "macosx-x86_64":
         return (
             "TensorFlow has no build for Intel Macs, and this Python is an Intel one. "
-            "On Apple silicon get a native one; else use the Colab or Binder link in the README."
+            "On Apple silicon, install a native one; otherwise use the Colab or Binder link in the "
+            "README."
         )
     if platform.startswith("win"):
         return (
@@ -192,28 +193,30 @@ def no_build(platform: str) -> str:
 
 
 def fetch_python(this: str, needed: str, has_venv: bool) -> str:
-    """Let uv fetch a Python; return its path."""
+    """Let uv download a Python; return its path."""
     newest = supported()[0]
-    mend = f"install one, and run install.py with it: make lab PYTHON=python{newest}"
+    advice = f"Install one, then name it: make lab PYTHON=python{newest}"
+    lacking = f"no suitable Python: {needed}"
     with tempfile.TemporaryDirectory() as temporary:
         uv = shutil.which("uv")
         if not uv and not has_venv:
-            raise Stop(f"{needed}. On Debian or Ubuntu: sudo apt install python3-venv. Else {mend}")
+            raise Stop(f"{lacking}. On Debian or Ubuntu: sudo apt install python3-venv. {advice}")
         if not uv:
-            print(f"install: {needed}: fetching uv, which can fetch one", flush=True)
+            print(f"install: {needed}; downloading uv, which can download one", flush=True)
             uv = fetch_uv(
                 this,
                 Path(temporary),
-                f"{needed}, and uv did not come either; is there a network? ({{}}): {mend}",
+                f"{lacking}, and uv could not be downloaded either ({{}}). "
+                f"Are you online? {advice}",
             )
-        print(f"install: {needed}: uv fetches Python {newest}", flush=True)
+        print(f"install: {needed}; uv is downloading Python {newest}", flush=True)
         own = environment(UV_PYTHON_PREFERENCE="only-managed", NO_COLOR="1")
-        failed = f"{needed}, and uv could not fetch one ({{}}): {mend}"
+        failed = f"{lacking}, and uv could not download one ({{}}). {advice}"
         # in a folder where no .python-version or pyproject.toml has a say
         quietly([uv, "python", "install", newest], own, temporary, failed)
         path = quietly([uv, "python", "find", newest], own, temporary, failed).strip()
     if fault(probe(path)):
-        raise Stop(f"{needed}, and the one that uv fetched, {path}, does not run: {mend}")
+        raise Stop(f"{lacking}, and the one that uv downloaded, {path}, does not run. {advice}")
     return path
 
 
@@ -236,8 +239,8 @@ def quietly(command: list[str], env: dict[str, str], folder: str, failed: str) -
         command, env=env, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode:
-        said = done.stderr.decode(errors="replace").split("cause:")[-1].split("ERROR:")[-1]
-        raise Stop(failed.format(" ".join(said.split())[-200:] or "it does not say why"))
+        error = done.stderr.decode(errors="replace").split("cause:")[-1].split("ERROR:")[-1]
+        raise Stop(failed.format(" ".join(error.split())[-200:] or "no reason given"))
     return done.stdout.decode(errors="surrogateescape")
 
 
@@ -267,7 +270,7 @@ def pip_environment(python: str) -> dict[str, str]:
         check=False,
     )
     if listed.returncode:
-        raise Stop("pip can't read its own settings. What is wrong with them stands above.")
+        raise Stop("pip can't read its own settings; see the error above.")
     settings = {}
     # the general come first, then those of a command, then variables
     for line in sorted(
@@ -325,21 +328,22 @@ def make_venv() -> None:
     """Make ``.venv``."""
     python = find_python()
     check_room("course")
-    print(
-        f"install: making .venv{' anew: the one here does not fit' if VENV.exists() else ''}",
-        flush=True,
-    )
+    again = " again: the existing one can't be used" if VENV.exists() else ""
+    print(f"install: making .venv{again}", flush=True)
     run(python, "-m", "venv", "--clear", str(VENV),
-        failed="could not make .venv: what went wrong stands above")  # fmt: skip
+        failed="could not make .venv; see the error above")  # fmt: skip
 
 
 def check_folder() -> None:
     """Stop with one clear line if nothing can be installed here."""
     if os.pathsep in str(ROOT):
-        raise Stop(f"no environment can be made in {ROOT}: rename what has a '{os.pathsep}'.")
+        raise Stop(
+            f"no environment can be made in {ROOT}: rename the folder whose name contains "
+            f"'{os.pathsep}'."
+        )
     for folder in (ROOT, VENV):
         if folder.exists() and not os.access(folder, os.W_OK):
-            raise Stop(f"{folder} can't be written. Clone the course into a folder of your own.")
+            raise Stop(f"{folder} can't be written to. Clone the course into a folder of your own.")
     if sys.platform == "linux":
         try:
             libc = os.confstr("CS_GNU_LIBC_VERSION") or ""
@@ -353,7 +357,7 @@ def check_room(part: str) -> None:
     """Stop with one clear line if there is no room for a part of the environment."""
     free = shutil.disk_usage(ROOT).free / 1e9
     if free < GIGABYTES[part]:
-        raise Stop(f"{GIGABYTES[part]} GB of free disk space are needed, {free:.1f} GB are free.")
+        raise Stop(f"{GIGABYTES[part]} GB of free disk space is needed; {free:.1f} GB is free.")
 
 
 def digest(part: str) -> str:
@@ -386,7 +390,7 @@ def install(part: str) -> None:
         "--require-hashes",
         "--only-binary=:all:",
         f"--requirement={LOCKS[part]}",
-        failed="pip could not install. Is there a network? What went wrong stands above",
+        failed="pip could not install the packages; see the error above. Are you online?",
     )
     if part == "course":
         finish()
@@ -399,7 +403,7 @@ def finish() -> None:
     """Install the ``libs`` package, register the environment's own kernel, quieten JupyterLab."""
     pip(
         *("install", "--no-deps", "--no-build-isolation", "--editable", "."),
-        failed="pip could not install the course's own package. What went wrong stands above",
+        failed="pip could not install the course's own package; see the error above",
     )
     kernel = ["--sys-prefix", "--name=python3", "--display-name=Python 3 (course)"]
     kernel += ["--env", "TF_CPP_MIN_LOG_LEVEL", "3"]
@@ -478,7 +482,7 @@ def make(parts: list[str]) -> None:
                 # with and without CUDA share their files: neither may lie over the other
                 stamp(part).unlink(missing_ok=True)
                 pip("uninstall", "--yes", "tensorflow-cpu", "tensorflow",
-                    failed="pip could not take TensorFlow out")  # fmt: skip
+                    failed="pip could not uninstall TensorFlow")  # fmt: skip
             if not is_current(part):
                 install(part)
     print(f"install: done, after {time.monotonic() - start:.0f} s", flush=True)
@@ -488,9 +492,9 @@ def main() -> None:
     """Read the command, and make the environment."""
     parser = argparse.ArgumentParser(prog="install.py", description=__doc__)
     extra = parser.add_mutually_exclusive_group()
-    extra.add_argument("--grading", action="store_true", help="add what grades the homework")
-    extra.add_argument("--dev", action="store_true", help="add the maintainers' tools")
-    extra.add_argument("--gpu", action="store_true", help="put in TensorFlow with CUDA (Linux)")
+    extra.add_argument("--grading", action="store_true", help="also install what grades homework")
+    extra.add_argument("--dev", action="store_true", help="also install the maintainers' tools")
+    extra.add_argument("--gpu", action="store_true", help="install TensorFlow with CUDA (Linux)")
     arguments = parser.parse_args()
     parts = ["course", *(part for part in ("grading", "dev") if getattr(arguments, part))]
     try:
@@ -503,7 +507,7 @@ def main() -> None:
     except (Stop, OSError) as error:
         sys.exit(f"install: {error}")
     except KeyboardInterrupt:
-        sys.exit("install: interrupted. Run it again, and it goes on.")
+        sys.exit("install: interrupted. Run it again to continue.")
 
 
 if __name__ == "__main__":

@@ -94,8 +94,8 @@ UNFIT = {
     "this is 3.9": {"version": "3.9"},
     "this is 3.14": {"version": "3.14"},
     "this is PyPy": {"name": "PyPy"},
-    "a 64-bit one, this is a 32-bit one": {"bits": 32},
-    "not a free-threaded one": {"free-threaded": True},
+    "64-bit; this one is 32-bit": {"bits": 32},
+    "not a free-threaded build": {"free-threaded": True},
     "this one is for macosx-x86_64": {"platform": "macosx-x86_64"},
     "with its venv module, which this one lacks": {"venv": False},
 }
@@ -110,7 +110,7 @@ def test_an_unfit_python_is_passed_over_and_said_why(machine, tmp_path, capsys, 
     good = claim(tmp_path / "bin" / f"python{next_one}", version=next_one)
     assert machine.find_python() == good
     assert capsys.readouterr().out == (
-        f"install: {machine.sentence()} is needed, {why}: taking {good}\n"
+        f"install: the course needs {machine.sentence()} ({why}); using {good}\n"
     )
 
 
@@ -163,7 +163,8 @@ def test_uv_fetches_a_python_where_there_is_none(machine, tmp_path, capsys):
         f"python find {newest} only-managed",
     ]
     assert capsys.readouterr().out == (
-        f"install: {machine.sentence()} is needed, this is 3.14: uv fetches Python {newest}\n"
+        f"install: the course needs {machine.sentence()} (this is 3.14); "
+        f"uv is downloading Python {newest}\n"
     )
 
 
@@ -174,7 +175,8 @@ def test_a_uv_without_a_network_is_one_line(machine, tmp_path):
         'echo "error: Failed\n  cause: Request failed\n  cause: dns error\n" >&2; exit 1',
     )
     message = stopped(machine.find_python)
-    assert "is needed, this is 3.14, and uv could not fetch one (dns error)" in message
+    assert message.startswith("no suitable Python: ")
+    assert "(this is 3.14), and uv could not download one (dns error)" in message
     assert f"PYTHON=python{SUPPORTED[0]}" in message
 
 
@@ -233,7 +235,7 @@ def test_a_folder_that_can_t_be_written_is_named(machine, folder, tmp_path):
 @posix
 def test_a_folder_whose_name_breaks_path_is_named(machine, tmp_path):
     machine.ROOT = tmp_path / "a:b"
-    assert "rename what has a ':'" in stopped(machine.check_folder)
+    assert "rename the folder whose name contains ':'" in stopped(machine.check_folder)
 
 
 def test_a_full_disk_is_named(machine):
@@ -241,7 +243,7 @@ def test_a_full_disk_is_named(machine):
         shutil, disk_usage=lambda path: shutil._ntuple_diskusage(10, 9.5e9, 0.5e9)
     )
     message = stopped(machine.check_room, "course")
-    assert "4 GB of free disk space are needed, 0.5 GB are free" in message
+    assert "4 GB of free disk space is needed; 0.5 GB is free" in message
 
 
 def test_a_gpu_is_for_linux(machine, monkeypatch):
@@ -255,7 +257,7 @@ def test_a_gpu_is_for_linux(machine, monkeypatch):
     ("error", "line"),
     [
         (OSError(28, "No space left on device"), "install: [Errno 28] No space left on device"),
-        (KeyboardInterrupt(), "install: interrupted. Run it again, and it goes on."),
+        (KeyboardInterrupt(), "install: interrupted. Run it again to continue."),
     ],
 )
 def test_whatever_happens_it_ends_with_one_line(machine, monkeypatch, error, line):
@@ -443,7 +445,7 @@ def test_a_course_is_installed_once_and_mended_when_it_must_be(course):
     # a folder that was moved
     moved = course.rename(course.with_name("moved"))
     mended = install(moved)
-    assert "install: making .venv anew: the one here does not fit" in mended.stdout
+    assert "install: making .venv again: the existing one can't be used" in mended.stdout
     assert works(moved)
 
 
@@ -541,8 +543,8 @@ def test_an_unsupported_python_alone_lets_uv_come_and_fetch_another(course):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[0].endswith("is needed, this is 3.14: fetching uv, which can fetch one")
-    assert any(f"uv fetches Python {SUPPORTED[0]}" in line for line in lines)
+    assert lines[0].endswith("(this is 3.14); downloading uv, which can download one")
+    assert any(f"uv is downloading Python {SUPPORTED[0]}" in line for line in lines)
     assert works(course)
 
 
@@ -597,7 +599,7 @@ def test_an_interrupted_installation_goes_on_the_next_time(course):
         errors = process.stderr.read()
     assert process.returncode == 1
     # what pip has to say about it may stand above
-    assert errors.endswith("install: interrupted. Run it again, and it goes on.\n")
+    assert errors.endswith("install: interrupted. Run it again to continue.\n")
     assert install(course).returncode == 0
     assert works(course)
 
@@ -626,7 +628,7 @@ def test_half_an_environment_is_replaced(course):
     (course / ".venv" / ".course.sha256").write_text("stale")
     done = install(course)
     assert done.returncode == 0, done.stderr
-    assert "making .venv anew" in done.stdout
+    assert "making .venv again" in done.stdout
     assert works(course)
 
 
@@ -644,5 +646,5 @@ def test_no_network_is_one_line_after_pip_s_own(course):
     done = install(course)
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
-    assert last.startswith("install: pip could not install. Is there a network?")
+    assert last.startswith("install: pip could not install the packages; see the error above")
     assert "Traceback" not in done.stderr

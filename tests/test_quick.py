@@ -59,6 +59,6 @@ def test_without_main_only_what_is_not_committed(root):
 
 def test_without_git_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(quick, "ROOT", tmp_path)
-    assert quick.changed_notebooks() == ("nothing, for git knows no commit here", [])
+    assert quick.changed_notebooks() == ("nothing, as git has no commit here", [])
     monkeypatch.setenv("PATH", "")
-    assert quick.changed_notebooks() == ("nothing, for git knows no commit here", [])
+    assert quick.changed_notebooks() == ("nothing, as git has no commit here", [])

@@ -189,7 +189,7 @@ def test_a_copy_that_is_not_touched_is_left_and_then_renewed(course, change):
     course.change(to=NEW)
     assert (
         course.run("copy")
-        == "work: 03-logistic-regression: renewed, as you had changed nothing there.\n"
+        == "work: 03-logistic-regression: updated, as you had changed nothing there.\n"
     )
     assert course.cells() == ["One, better", "1 # sum", "3 # last"]
     assert course.run("copy") == ""
@@ -205,7 +205,7 @@ def test_a_copy_that_is_touched_stays_and_so_it_is_said(course, change):
     for _ in range(2):  # as long as it is so
         said = course.run("copy")
         assert said.count("\n") == 2
-        assert "03-logistic-regression: there is a new version; you changed yours" in said
+        assert "03-logistic-regression: there is a new version; you edited your copy" in said
         assert f"python {TOOL} fresh 03" in said
         assert (course.work / LESSON).read_bytes() == before
     assert "make fresh LESSON=03" in course.run("copy", make=True)
@@ -216,7 +216,7 @@ def test_a_touch_taken_back_is_no_touch(course):
     course.edit(solved)
     course.edit(lambda content: content["cells"][1].update(source="1 # sum"))
     course.change(to=NEW)
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
 
 
 def test_who_already_has_the_new_text_is_told_nothing(course):
@@ -225,7 +225,7 @@ def test_who_already_has_the_new_text_is_told_nothing(course):
     course.change(to=NEW)
     assert course.run("copy") == ""
     course.change(to=notebook("Another"))
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
 
 
 def test_outputs_alone_are_no_new_version(course):
@@ -239,11 +239,11 @@ def test_outputs_alone_are_no_new_version(course):
 def test_a_program_is_renewed_or_kept_like_a_lesson(course):
     course.run("copy")
     course.change("scale/train.py", to="print('new')\n")
-    assert course.run("copy") == "work: train: renewed, as you had changed nothing there.\n"
+    assert course.run("copy") == "work: train: updated, as you had changed nothing there.\n"
     mine = course.work / "scale" / "train.py"
     mine.write_bytes(b"print('new')\r\n")  # another editor's line ends
     course.change("scale/train.py", to="print('newer')\n")
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
     mine.write_text("print('mine')\n", encoding="utf-8")
     course.change("scale/train.py", to="print('newest')\n")
     assert "fresh train" in course.run("copy")
@@ -266,7 +266,7 @@ def test_a_deleted_copy_comes_back_and_a_renamed_one_is_the_learner_s(course, to
         course.run("copy") == "work: 03-logistic-regression: copied into work/, yours to change.\n"
     )
     course.change(to=NEW)
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
     course.change(to=None)
     course.run("copy")
     assert mine.read_bytes() == before
@@ -275,11 +275,13 @@ def test_a_deleted_copy_comes_back_and_a_renamed_one_is_the_learner_s(course, to
 def test_what_the_course_gives_up_goes_if_untouched_and_stays_if_touched(course):
     course.run("copy")
     course.change("glossary.ipynb", to=None)
-    assert course.run("copy") == "work: glossary: no longer in the course, and taken away.\n"
+    assert (
+        course.run("copy") == "work: glossary: no longer in the course, so your copy was removed.\n"
+    )
     assert not (course.work / "glossary.ipynb").exists()
     course.edit(solved)
     course.change(to=None)
-    assert "you changed it, so it stays" in course.run("copy")
+    assert "you edited your copy, so it was kept" in course.run("copy")
     assert course.cells()[1] == "1 + 1 # sum"
     (course.work / LESSON).rename(course.work / "mine.ipynb")
     assert course.run("copy") == ""
@@ -291,7 +293,7 @@ def test_a_new_lesson_does_not_overwrite_a_notebook_of_the_same_name(course):
     course.run("copy")
     save(course.work / "04-mine.ipynb", notebook("mine"))
     course.change("04-mine.ipynb", to=notebook("theirs"))
-    assert "you changed yours, so it stays" in course.run("copy")
+    assert "you edited your copy, so it was kept" in course.run("copy")
     assert course.cells("04-mine.ipynb") == ["mine"]
 
 
@@ -341,7 +343,7 @@ def test_a_byte_order_mark_is_no_touch(course):
     path = course.work / LESSON
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
     course.change(to=NEW)
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
 
 
 @name_of("state", [None, b"", b"{", b"[]", b"\xff", b'{"03-logistic-regression.ipynb": 3}'])
@@ -351,11 +353,11 @@ def test_without_its_notes_it_keeps_what_differs(course, state):
     notes = course.work / ".copied.json"
     notes.unlink() if state is None else notes.write_bytes(state)
     course.change(to=NEW)
-    assert "you changed yours, so it stays" in course.run("copy")
+    assert "you edited your copy, so it was kept" in course.run("copy")
     assert course.cells()[0] == "One"
     course.run("fresh", "03")
     course.change(to=notebook("Third"))
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
 
 
 def test_a_lesson_in_conflict_is_named_and_the_others_go_on(course):
@@ -364,7 +366,7 @@ def test_a_lesson_in_conflict_is_named_and_the_others_go_on(course):
     course.change(to="<<<<<<< HEAD\n{}")
     said = course.run("copy")
     assert f"notebooks/{LESSON} can't be read" in said
-    assert "glossary: renewed" in said
+    assert "glossary: updated" in said
     assert course.cells() == ["One", "1 # sum", "2 # last"]
     assert "can't be read" in course.run("fresh", "03", status=1)
 
@@ -387,7 +389,7 @@ def test_links_are_followed(course, tmp_path):
     (elsewhere / LESSON).rename(tmp_path / "cloud.ipynb")
     (elsewhere / LESSON).symlink_to(tmp_path / "cloud.ipynb")
     course.change(to=NEW)
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
     assert (elsewhere / LESSON).is_symlink()
     assert "better" in (tmp_path / "cloud.ipynb").read_text("utf-8")
     course.work.unlink()
@@ -456,7 +458,7 @@ def test_afresh_keeps_the_old_one_beside(course, called):
         course.run("fresh", called)
     assert len(list(course.work.glob("03-logistic-regression (*"))) == 4
     course.change(to=NEW)
-    assert "renewed" in course.run("copy")
+    assert "updated" in course.run("copy")
 
 
 def test_afresh_of_what_is_fresh_keeps_nothing_and_of_what_is_missing_makes_it(course):

@@ -1,1 +1,1 @@
-"""What maintainers run by hand; tests and benchmarks import them too."""
+"""Programs: learners run ``workspace``, the setup cell ``colab``, maintainers all the others."""

@@ -91,13 +91,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("assignment", help="hw1, say")
+    parser.add_argument("assignment", help="e.g. hw1")
     parser.add_argument("size", type=int, help="how many students")
-    parser.add_argument("--course", type=Path, default=Path("homework"), help="folder (homework)")
+    parser.add_argument(
+        "--course",
+        type=Path,
+        default=Path("homework"),
+        help="the course's folder (default: homework)",
+    )
     parser.add_argument(
         "--moodle", type=Path, metavar="ZIP", help="write a Moodle export, for collect, instead"
     )
-    parser.add_argument("--seed", type=int, default=0, help="another one, another class (0)")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="each seed makes another class (default: 0)"
+    )
     options = parser.parse_args()
     try:
         course = Course(options.course)

@@ -146,7 +146,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("lessons", nargs="*", help="03, say; by default all of them")
+    parser.add_argument("lessons", nargs="*", help="e.g. 03; by default all of them")
     parser.add_argument("--whole", action="store_true", help="all cells")
     arguments = parser.parse_args()
     python = build()
@@ -163,8 +163,8 @@ def main() -> int:
             flush=True,
         )
     after = versions(python)
-    print(f"put in: {', '.join(sorted(after - before)) or 'nothing'}")
-    print(f"changed or taken away: {', '.join(sorted(before - after)) or 'nothing'}")
+    print(f"added: {', '.join(sorted(after - before)) or 'nothing'}")
+    print(f"changed or removed: {', '.join(sorted(before - after)) or 'nothing'}")
     return int(failed or not before <= after)
 
 

@@ -1,7 +1,7 @@
-"""Prove in two minutes what a change needs: style, unit tests, the notebooks that it changed.
+"""Check style, unit tests and the notebooks you changed, in two minutes plus the notebooks' own.
 
 Changed is what differs from where this branch left ``main``, committed or not; in a clone without
-``main``, what is not committed. Says at the end what was not proved.
+``main``, what is not committed. The last lines say what was not checked.
 """
 
 import subprocess
@@ -32,7 +32,7 @@ def changed_notebooks() -> tuple[str, list[str]]:
         branch = "the last commit"
         base = git("rev-parse", "HEAD")
     if not base:
-        return "nothing, for git knows no commit here", []
+        return "nothing, as git has no commit here", []
     found = git("diff", "--name-only", "--diff-filter=d", "-z", base[0], "--", "notebooks")
     found += git("ls-files", "--others", "--exclude-standard", "-z", "--", "notebooks")
     names = {name for line in found for name in line.split("\0") if name.endswith(".ipynb")}
@@ -53,7 +53,7 @@ def main() -> int:
     failed = [what for what, line in commands.items() if subprocess.run(line, cwd=ROOT).returncode]
     run = ", ".join(Path(name).stem for name in notebooks) or "none"
     print(f"quick: notebooks run (they differ from {base}): {run}")
-    print(f"quick: not proved: other notebooks, and tests marked {', '.join(LEFT_OUT)}: make test")
+    print(f"quick: not checked: other notebooks, and tests marked {', '.join(LEFT_OUT)}: make test")
     print(f"quick: {'FAILED: ' + ', '.join(failed) if failed else 'passed'}")
     return 1 if failed else 0
 

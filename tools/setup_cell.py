@@ -3,8 +3,8 @@
     python tools/setup_cell.py
 
 The cell is the first of each lesson's code, and the same in all. The address stands in
-pyproject.toml; who teaches from a copy changes it there and runs this. Outputs stay; as a cell more
-shifts the numbers of runs, they are counted anew.
+pyproject.toml; who teaches from a copy changes it there and runs this. The cell comes with its
+output, ``Ready.``; all other outputs are kept, and execution counts are renumbered.
 """
 
 import json
@@ -67,7 +67,7 @@ def addressed(text: str) -> str:
 
 
 def with_setup(notebook: dict) -> dict:
-    """Return a lesson with the setup cell, its numbers of runs counted anew."""
+    """Return a lesson with the setup cell, its execution counts renumbered."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL["id"]]
     first = next(n for n, cell in enumerate(cells) if cell["cell_type"] == "code")
     cells.insert(first, CELL)

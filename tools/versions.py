@@ -1,7 +1,7 @@
 """Try the course on other versions: ``make versions`` runs all tests on each, and writes a table.
 
 Each row of the table in CONTRIBUTING.md has an environment of its own in ``.versions`` (ignored
-by git), made anew when it is asked for. Nothing here touches ``.venv``.
+by git), rebuilt each time it is tried. Nothing here touches ``.venv``.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def run(*command: object, **options) -> subprocess.CompletedProcess:
     """Run a command in the course's folder; stop if it fails."""
     done = subprocess.run([*map(str, command)], cwd=ROOT, check=False, **options)
     if done.returncode:
-        stop(f"`{' '.join(map(str, command))}` failed; what went wrong stands above.")
+        stop(f"`{' '.join(map(str, command))}` failed; see the error above.")
     return done
 
 
@@ -127,7 +127,7 @@ def test(name: str, python: Path) -> tuple[Counter, list[str]]:
         options = {"cwd": ROOT, "stdout": file, "stderr": subprocess.STDOUT, "check": False}
         subprocess.run([*command, f"--junitxml={report}"], **options)
     if not report.exists():
-        stop(f"{name}: pytest did not get to its end; see {log.relative_to(ROOT)}.")
+        stop(f"{name}: pytest did not finish; see {log.relative_to(ROOT)}.")
     counts, failed = Counter(), []
     for case in ElementTree.parse(report).iter("testcase"):
         bad = case.find("failure") is not None or case.find("error") is not None

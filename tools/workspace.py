@@ -1,14 +1,14 @@
-"""The learner's copies of the lessons, in ``work/``: make and renew them, open them, start afresh.
+"""The learner's copies of the lessons, in ``work/``: make and update them, open them, start afresh.
 
     python tools/workspace.py              bring the copies up to date, open them in JupyterLab
     python tools/workspace.py copy         only bring them up to date
     python tools/workspace.py fresh 03     start lesson 03 afresh; yours is kept beside it
 
-A copy is *touched* if the text of its cells differs from what it was copied from. Running it, and
-what JupyterLab saves with it, is no touch; nor is an empty cell. A copy that is not touched is
-renewed when its lesson has changed; one that is touched stays, and you are told.
+A copy is *edited* if the text of its cells differs from what it was copied from; outputs, empty
+cells and what JupyterLab saves with it don't count. A copy that is not edited is updated when its
+lesson changes; an edited one is kept, and you are told.
 
-Needs only Python's standard library, but for ``open``, which is JupyterLab.
+Needs only Python's standard library, except for ``open``, which starts JupyterLab.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def read(path: Path) -> dict | str:
         for cell in notebook["cells"]:
             cell["cell_type"], source(cell)
     except (TypeError, KeyError):
-        raise ValueError("it is no notebook of today's format") from None
+        raise ValueError("not a notebook in the current format") from None
     return notebook
 
 
@@ -101,7 +101,9 @@ def read_state() -> dict[str, str]:
 def check_folder() -> None:
     """Raise WorkspaceError if ``work`` is something else than a folder of the learner's own."""
     if WORK.exists() and not WORK.is_dir():
-        raise WorkspaceError(f"{WORK} is a file. Give it another name: the folder is called so.")
+        raise WorkspaceError(
+            f"{WORK} is a file. Rename it: the course needs that name for a folder."
+        )
     if WORK.exists() and WORK.samefile(LESSONS):
         raise WorkspaceError(f"{WORK} leads to the lessons themselves. Delete that link.")
 
@@ -110,7 +112,7 @@ def copy() -> list[str]:
     """Bring the copies up to date; return what the learner should know, a line each."""
     check_folder()
     before = read_state()
-    state, new, renewed, kept, unread = dict(before), [], [], [], []
+    state, new, updated, kept, unread = dict(before), [], [], [], []
     for name in names():
         path = WORK / name
         try:
@@ -128,7 +130,7 @@ def copy() -> list[str]:
             continue
         if mine is None or (mine == before.get(name) and mine != now):
             write(path, unrun(lesson))
-            (new if mine is None else renewed).append(name)
+            (new if mine is None else updated).append(name)
         elif mine != now:
             if before.get(name) != now:
                 kept.append(name)
@@ -138,30 +140,34 @@ def copy() -> list[str]:
     if state != before:
         write(WORK / STATE, json.dumps(state, indent=1).encode())
 
-    said = [f"{listed(new)}: copied into work/, yours to change."] if new else []
-    said += [f"{listed(renewed)}: renewed, as you had changed nothing there."] if renewed else []
-    said += [f"{listed(gone)}: no longer in the course, and taken away."] if gone else []
+    lines = [f"{listed(new)}: copied into work/, yours to change."] if new else []
+    lines += [f"{listed(updated)}: updated, as you had changed nothing there."] if updated else []
+    lines += [f"{listed(gone)}: no longer in the course, so your copy was removed."] if gone else []
     if kept:
-        said.append(f"{listed(kept)}: there is a new version; you changed yours, so it stays.")
-        said.append(advice(kept[0]))
+        lines.append(
+            f"{listed(kept)}: there is a new version; you edited your copy, so it was kept."
+        )
+        lines.append(advice(kept[0]))
     if theirs:
-        said.append(f"{listed(theirs)}: no longer in the course; you changed it, so it stays.")
-    return said + unread
+        lines.append(
+            f"{listed(theirs)}: no longer in the course; you edited your copy, so it was kept."
+        )
+    return lines + unread
 
 
 def leave(state: dict[str, str]) -> tuple[list[str], list[str]]:
-    """Take away copies of what is no longer in the course; return these, and those touched."""
+    """Remove copies of what is no longer in the course; return these, and those kept as edited."""
     gone, theirs = [], []
     for name in sorted(set(state) - set(names())):
         path = WORK / name
         try:
-            touched = digest(read(path)) != state[name]
+            edited = digest(read(path)) != state[name]
         except FileNotFoundError:
             del state[name]
             continue
         except (ValueError, OSError):
-            touched = True
-        if touched:
+            edited = True
+        if edited:
             theirs.append(name)
         else:
             path.unlink(missing_ok=True)
@@ -171,7 +177,7 @@ def leave(state: dict[str, str]) -> tuple[list[str], list[str]]:
 
 
 def fresh(lesson: str) -> list[str]:
-    """Replace a copy by a fresh one and keep the old one beside it; return what to say."""
+    """Replace a copy by a fresh one, keep the old one beside it; return what to print."""
     check_folder()
     name = find(lesson)
     path = WORK / name
@@ -179,14 +185,15 @@ def fresh(lesson: str) -> list[str]:
         content = read(LESSONS / name)
     except ValueError as error:
         raise WorkspaceError(f"notebooks/{name} can't be read ({error}).") from None
-    said = [f"work/{name} is fresh. If it is open: menu File, Reload Notebook from Disk."]
+    lines = [f"work/{name} is fresh. If it is open: menu File, Reload Notebook from Disk."]
     if path.exists():
         old = path.read_bytes()
         if old != unrun(content):
-            said.append(f"The old one is work/{keep(path, old).relative_to(WORK).as_posix()}.")
+            kept = keep(path, old).relative_to(WORK).as_posix()
+            lines.append(f"Your old copy is work/{kept}.")
     write(path, unrun(content))
     write(WORK / STATE, json.dumps(read_state() | {name: digest(content)}, indent=1).encode())
-    return said
+    return lines
 
 
 def keep(path: Path, content: bytes) -> Path:
@@ -200,7 +207,7 @@ def keep(path: Path, content: bytes) -> Path:
         except FileExistsError:
             continue
         return beside
-    raise WorkspaceError(f"{beside} is there already. Try once more.")
+    raise WorkspaceError(f"{beside} already exists. Try again.")
 
 
 def find(lesson: str) -> str:
@@ -227,7 +234,7 @@ def advice(name: str) -> str:
     """Say how to get the new version of a file."""
     number = name.split("-")[0]
     lesson = number if number.isdigit() else Path(name).stem
-    return f"To get the new one and keep yours beside it: {command(lesson)}"
+    return f"To get the new version and keep yours beside it: {command(lesson)}"
 
 
 def command(lesson: str) -> str:
@@ -278,9 +285,9 @@ def main() -> None:
 
 
 def do(arguments: argparse.Namespace, options: list[str]) -> list[str]:
-    """Make, renew or replace copies; return what to say."""
+    """Make, update or replace copies; return what to print."""
     if arguments.command == "fresh" and not arguments.lesson:
-        raise WorkspaceError(f"which lesson? Say it like this: {command('03')}")
+        raise WorkspaceError(f"which lesson? For example: {command('03')}")
     if arguments.lesson and arguments.command != "fresh":
         raise WorkspaceError(f"{arguments.command} takes no lesson. See --help.")
     if options and arguments.command != "open":
