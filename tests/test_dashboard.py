@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from nbclient import NotebookClient
 from PIL import Image
 
-from libs import ROOT, dashboard, dashboard_view, notebook
+from libs import ROOT, dashboard, dashboard_view
 from libs.dashboard import Dashboard, DashboardCallback
 from libs.datasets import Dataset
 
@@ -137,7 +137,7 @@ def test_a_picture_is_a_png_with_alternative_text():
 
 @pytest.mark.filterwarnings("error")
 def test_the_style_of_the_lessons_leaves_the_layout_as_it_is():
-    with matplotlib.rc_context(notebook._STYLE):
+    with matplotlib.rc_context(fname=ROOT / "libs" / "course.mplstyle"):
         assert pixels(board().picture).shape == (500, 1000, 3)
 
 

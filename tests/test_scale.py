@@ -35,10 +35,20 @@ def listening(address):
         return one.connect_ex((host, int(port))) == 0
 
 
+def children():
+    """Return this process's workers; other tests may have left it other children."""
+    found = []
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            if module.__file__ in child.cmdline():
+                found.append(child)
+    return found
+
+
 def processes():
     """Return the pids of this process's workers, and the addresses they were given."""
     config, pids = None, []
-    for child in psutil.Process().children():
+    for child in children():
         with contextlib.suppress(psutil.Error):
             config = child.environ().get("TF_CONFIG", config)
             pids.append(child.pid)
@@ -99,8 +109,8 @@ def test_the_end_of_the_block_is_the_end_of_the_workers(tmp_path, exception):
     expected = pytest.raises(exception) if exception else contextlib.nullcontext()
     with expected, Workers(script(tmp_path, source)) as workers:
         assert next(iter(workers)).text == "up"
-        pids = [process.pid for process in psutil.Process().children()]
-        assert len(pids) >= 2
+        pids = [process.pid for process in children()]
+        assert len(pids) == 2
         if exception:
             raise exception
     assert not any(psutil.pid_exists(pid) for pid in pids)
