@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from libs import ROOT
 from libs.check import Verdict
-from tools.setup_cell import SOURCE
+from tools.setup_cell import NAME, SOURCE
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d-", path.name)]
@@ -189,8 +189,11 @@ def test_it_begins_and_ends_like_a_lesson(path):
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for section in ("What we learned", "Where next", "Further reading", "Quiz"):
         assert re.search(rf"^## {section}", prose, re.MULTILINE), f"no section {section}"
-    for badge in ("colab.research.google.com", "mybinder.org"):
-        assert badge in prose
+    for link in (
+        f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks/{path.name}",
+        f"https://mybinder.org/v2/gh/{NAME}/main?labpath=notebooks/{path.name}",
+    ):
+        assert f"]({link})" in notebook.cells[0].source, "run python tools/setup_cell.py"
     last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
     assert f'quiz("{number}")' in last.source
 

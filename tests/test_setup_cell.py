@@ -14,6 +14,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from packaging.utils import canonicalize_name
+from project import WORKFLOWS
 
 from libs import ROOT
 from tools import colab, pretend_colab, setup_cell
@@ -38,9 +39,10 @@ sys.exit(int(os.environ.get("PIP_FAILS", 0)))
 def test_every_lesson_has_the_cell_and_every_link_the_address():
     lessons = {path: json.dumps(json.loads(path.read_text("utf-8"))) for path in LESSONS}
     for path, text in lessons.items():
-        assert text == json.dumps(setup_cell.with_setup(json.loads(text))), path.name
-    readme = (ROOT / "README.md").read_text("utf-8")
-    assert readme == setup_cell.addressed(readme), "run python tools/setup_cell.py"
+        assert text == json.dumps(setup_cell.with_setup(json.loads(text), path.name)), path.name
+    for path in (ROOT / "README.md", *WORKFLOWS):
+        text = path.read_text("utf-8")
+        assert text == setup_cell.addressed(text, LESSONS[0].name), "run python tools/setup_cell.py"
     assert setup_cell.CELL["metadata"] == {"jupyter": {"source_hidden": True}, "tags": ["setup"]}
 
 
@@ -50,30 +52,57 @@ def copied(tmp_path_factory):
     root = tmp_path_factory.mktemp("copy")
     hidden = shutil.ignore_patterns("out", ".*", "0[2-9]*", "10*")
     shutil.copytree(ROOT / "notebooks", root / "notebooks", ignore=hidden)
+    shutil.copytree(ROOT / ".github" / "workflows", root / ".github" / "workflows")
     (root / "tools").mkdir()
     for name in ("tools/setup_cell.py", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
-    project = (root / "pyproject.toml").read_text("utf-8")
-    project = project.replace(setup_cell.ADDRESS, "https://github.com/a-school/dl.2027")
-    (root / "pyproject.toml").write_text(project, "utf-8")
     return root
 
 
-def test_another_address_is_written_everywhere_and_only_once(copied):
+def write(root, address=setup_cell.ADDRESS):
+    """Run the tool with an address in pyproject.toml; return the files that it wrote."""
+    project = (root / "pyproject.toml").read_text("utf-8")
+    project = re.sub("^Repository = .*$", f'Repository = "{address}"', project, flags=re.MULTILINE)
+    (root / "pyproject.toml").write_text(project, "utf-8")
     command = [sys.executable, "tools/setup_cell.py"]
-    written = subprocess.check_output(command, cwd=copied, text=True).split()
-    assert set(written) == {"README.md", *(f"notebooks/{path.name}" for path in LESSONS[:2])}
-    for name in written:
+    return set(subprocess.check_output(command, cwd=root, text=True).split())
+
+
+COPY = "https://github.com/a-school/dl.2027"
+
+
+def test_another_address_is_written_everywhere_and_only_once(copied):
+    lessons = {f"notebooks/{path.name}" for path in LESSONS[:2]}
+    workflows = {f".github/workflows/{name}.yml" for name in ("gpu", "nightly")}
+    assert write(copied) == set()
+    assert write(copied, COPY) == {"README.md", *lessons, *workflows}
+    for path in [p for p in copied.rglob("*") if p.is_file()]:
+        assert setup_cell.NAME.encode() not in path.read_bytes(), path
+    readme = (copied / "README.md").read_text("utf-8")
+    for name in ("README.md", *lessons):
         text = (copied / name).read_text("utf-8")
-        assert setup_cell.NAME not in text
-        assert "github/a-school/dl.2027/blob" in text
-        assert "gh/a-school/dl.2027/" in text
-    assert "git clone https://github.com/a-school/dl.2027\ncd dl.2027\n" in text_of(copied)
-    assert subprocess.check_output(command, cwd=copied) == b""
+        lesson = LESSONS[0].name if name == "README.md" else name.removeprefix("notebooks/")
+        assert f"github/a-school/dl.2027/blob/main/notebooks/{lesson})" in text
+        assert f"gh/a-school/dl.2027/main?labpath=notebooks/{lesson})" in text
+    assert f"git clone {COPY}\ncd dl.2027\n" in readme
+    for name in workflows:
+        asked = re.findall("github.repository == .*", (copied / name).read_text("utf-8"))
+        assert set(asked) == {"github.repository == 'a-school/dl.2027'"}
+    for end in ("", "/", ".git", ".git/"):
+        assert write(copied, COPY + end) == set(), end
 
 
-def text_of(root):
-    return (root / "README.md").read_text("utf-8")
+def test_a_copied_lesson_links_to_itself(copied):
+    write(copied, COPY)
+    made = copied / "notebooks" / "02-a-lesson-of-mine.ipynb"
+    shutil.copy(copied / "notebooks" / LESSONS[1].name, made)
+    try:
+        assert write(copied, COPY) == {"notebooks/02-a-lesson-of-mine.ipynb"}
+        links = re.findall(r"https://(?:colab|mybinder)[^\s)]+", made.read_text("utf-8"))
+        assert len(links) == 2
+        assert all(link.endswith("notebooks/02-a-lesson-of-mine.ipynb") for link in links)
+    finally:
+        made.unlink()
 
 
 def test_a_lesson_without_the_cell_gets_it_and_its_runs_are_counted_anew():
@@ -85,10 +114,10 @@ def test_a_lesson_without_the_cell_gets_it_and_its_runs_are_counted_anew():
         code | {"source": " ", "outputs": [], "execution_count": None},
         code | {"source": "2", "outputs": [], "execution_count": 2},
     ]
-    made = setup_cell.with_setup({"cells": cells})["cells"]
+    made = setup_cell.with_setup({"cells": cells}, "01.ipynb")["cells"]
     assert [cell.get("execution_count") for cell in made] == [None, 1, 2, None, 3]
     assert made[2]["outputs"][0]["execution_count"] == 2
-    assert made == setup_cell.with_setup({"cells": made})["cells"]
+    assert made == setup_cell.with_setup({"cells": made}, "01.ipynb")["cells"]
 
 
 def test_it_can_be_read_by_any_python_that_a_kernel_may_have():

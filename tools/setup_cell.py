@@ -1,9 +1,10 @@
-"""Write the setup cell and the course's address into every lesson and the README.
+"""Write the setup cell and the course's address into lessons, README and workflows.
 
     python tools/setup_cell.py
 
 The cell is the first of each lesson's code, and the same in all. The address stands in
-pyproject.toml; who teaches from a copy changes it there and runs this. The cell comes with its
+pyproject.toml; who teaches from a copy changes it there and runs this, as does who copies a lesson
+to write another: its links to Colab and Binder then lead to the new one. The cell comes with its
 output, ``Ready.``; all other outputs are kept, and execution counts are renumbered.
 """
 
@@ -13,9 +14,11 @@ import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
-    "Repository"
-]
+ADDRESS = (
+    tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
+    .removesuffix("/")
+    .removesuffix(".git")
+)
 NAME = ADDRESS.removeprefix("https://github.com/")
 FOLDER = NAME.partition("/")[2]
 
@@ -51,30 +54,31 @@ CELL = {
     "outputs": [{"name": "stdout", "output_type": "stream", "text": ["Ready.\n"]}],
     "source": SOURCE.splitlines(keepends=True),
 }
-# where an address stands: badges, clone commands, the folder that a clone makes
-ADDRESSES = (
-    (r"(colab\.research\.google\.com/github)/[\w.-]+/[\w.-]+/", rf"\1/{NAME}/"),
-    (r"(mybinder\.org/v2/gh)/[\w.-]+/[\w.-]+/", rf"\1/{NAME}/"),
-    (r"(git clone) https://\S+\ncd \S+", rf"\1 {ADDRESS}\ncd {FOLDER}"),
-)
 
 
-def addressed(text: str) -> str:
-    """Return a text with the course's address where one stands."""
-    for old, new in ADDRESSES:
+def addressed(text: str, lesson: str) -> str:
+    """Return a text with the course's address where one stands, its links to a lesson's file."""
+    colab = f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks/{lesson}"
+    binder = f"https://mybinder.org/v2/gh/{NAME}/main?labpath=notebooks/{lesson}"
+    for old, new in (
+        (r"https://colab\.research\.google\.com/github/[^\s)]+", colab),
+        (r"https://mybinder\.org/v2/gh/[^\s)]+", binder),
+        (r"git clone https://\S+\ncd \S+", f"git clone {ADDRESS}\ncd {FOLDER}"),
+        (r"github\.repository == '[^']*'", f"github.repository == '{NAME}'"),
+    ):
         text = re.sub(old, new, text)
     return text
 
 
-def with_setup(notebook: dict) -> dict:
-    """Return a lesson with the setup cell, its execution counts renumbered."""
+def with_setup(notebook: dict, lesson: str) -> dict:
+    """Return a lesson with the setup cell and its own links, its execution counts renumbered."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL["id"]]
     first = next(n for n, cell in enumerate(cells) if cell["cell_type"] == "code")
     cells.insert(first, CELL)
     count = 0
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            cell["source"] = addressed("".join(cell["source"])).splitlines(keepends=True)
+            cell["source"] = addressed("".join(cell["source"]), lesson).splitlines(keepends=True)
         elif "".join(cell["source"]).strip():
             count += 1
             cell["execution_count"] = count
@@ -86,14 +90,16 @@ def with_setup(notebook: dict) -> dict:
 
 def main() -> None:
     """Write what differs."""
-    texts = {ROOT / "README.md": addressed((ROOT / "README.md").read_text("utf-8"))}
-    for path in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")):
-        notebook = with_setup(json.loads(path.read_text("utf-8")))
+    lessons = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+    pages = [ROOT / "README.md", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    texts = {path: addressed(path.read_text("utf-8"), lessons[0].name) for path in pages}
+    for path in lessons:
+        notebook = with_setup(json.loads(path.read_text("utf-8")), path.name)
         texts[path] = json.dumps(notebook, indent=1, ensure_ascii=False) + "\n"
     for path, text in texts.items():
         if path.read_text("utf-8") != text:
             path.write_text(text, "utf-8", newline="\n")
-            print(path.relative_to(ROOT))
+            print(path.relative_to(ROOT).as_posix())
 
 
 if __name__ == "__main__":
