@@ -8,7 +8,6 @@ from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` holds bo
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-__version__ = "1.0"
 
 
 class GraderError(Exception):
