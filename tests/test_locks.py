@@ -54,6 +54,7 @@ WHERE_VERSIONS_ARE_DATA = (
     *("requirements.in", "tests/nbval_sanitize.cfg", "tests/test_machine.py"),
     *("tools/versions.py", "CONTRIBUTING.md"),
 )
+PYTHONS = load_installer().supported()  # the newest first
 each_lock = pytest.mark.parametrize("source", LOCKS)
 
 
@@ -141,7 +142,7 @@ def test_the_locks_agree():
 
 
 @pytest.mark.network
-@pytest.mark.parametrize("python", ["3.11", "3.13"])
+@pytest.mark.parametrize("python", [PYTHONS[-1], PYTHONS[0]])
 @pytest.mark.parametrize("machine", WHEELS)
 def test_every_lock_has_its_wheels(machine, python, tmp_path):
     uv = shutil.which("uv", path=str(Path(sys.executable).parent))
@@ -187,9 +188,10 @@ def test_each_machine_gets_one_tensorflow(where):
 
 
 def test_every_place_names_the_same_pythons():
-    pythons = load_installer().supported()
-    sentence = load_installer().sentence()
-    wanted = SpecifierSet(tomllib.loads(read("pyproject.toml"))["project"]["requires-python"])
+    pythons, sentence = PYTHONS, load_installer().sentence()
+    pyproject = tomllib.loads(read("pyproject.toml"))
+    wanted = SpecifierSet(pyproject["project"]["requires-python"])
+    assert "target-version" not in pyproject["tool"]["ruff"], "ruff goes by requires-python"
     assert pythons == [f"3.{n}" for n in range(30, 0, -1) if wanted.contains(f"3.{n}")]
     found = re.findall(r"Python 3\.\d+, [\d., ]+ or [\d.]+\d", read("README.md"))
     assert set(found) == {sentence}
@@ -232,3 +234,14 @@ def test_conda_installs_the_lock():
     assert package in read("README.md")
     assert package in read("environment.yml")
     assert package.removeprefix("python -m pip install") in read("postBuild")
+
+
+@pytest.mark.parametrize("package", ["grader", "libs"])
+def test_a_package_brings_every_file_it_has(package):
+    tool = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]
+    patterns = tool.get("package-data", {}).get(package, [])
+    files = [path for path in (ROOT / package).rglob("*") if path.is_file()]
+    others = {path for path in files if path.suffix not in (".py", ".pyc")}
+    assert others == {path for one in patterns for path in (ROOT / package).glob(one)}
+    for one in patterns:
+        assert [*(ROOT / package).glob(one)], f"no file is {one}"
