@@ -1,7 +1,7 @@
 """The user's own settings, set aside before TensorFlow, Keras and matplotlib read them.
 
-This holds in this process and in those it starts; no file of the user's is changed. What was found
-is kept in :data:`FOUND`, for the table of lesson 00. Needs the standard library only.
+This holds here and in child processes (but these read a matplotlibrc where they start); no file of
+the user's is changed. What was found is kept in :data:`FOUND`, for lesson 00. Needs Python only.
 """
 
 import ast
@@ -111,7 +111,8 @@ def _packages() -> None:
 def _environment(kernel: bool) -> None:
     """Drop the variables that would change the course, set the course's own."""
     inline = "module://matplotlib_inline.backend_inline"
-    course = _COURSE | ({"MPLBACKEND": inline} if kernel else {})
+    rc = Path(importlib.util.find_spec("matplotlib").origin).with_name("mpl-data") / "matplotlibrc"
+    course = _COURSE | {"MATPLOTLIBRC": str(rc)} | ({"MPLBACKEND": inline} if kernel else {})
     families, kept = tuple(_FAMILIES.split()), tuple(_KEPT.split())
     theirs = [name for name in os.environ if name.startswith(families) > name.startswith(kept)]
     theirs += [name for end in _PYTHON.split() if (name := f"PYTHON{end}") in os.environ]
@@ -154,17 +155,18 @@ def _keras_file(spare: Path) -> None:
 
 def _matplotlib() -> None:
     """Import matplotlib without the user's ``matplotlibrc``, or take back what it set."""
-    package = Path(importlib.util.find_spec("matplotlib").origin).parent
+    rc = os.environ.pop("MATPLOTLIBRC")  # matplotlib's own, which would hide the user's
     log = logging.getLogger("matplotlib")
     level = log.level
     log.setLevel("ERROR")  # no word of odd styles, or of a home that can't hold its list of fonts
-    with contextlib.chdir(package / "mpl-data"):  # the working directory's file is read first
+    with contextlib.chdir(Path(rc).parent):  # the working directory's file is read first
         import matplotlib.style
     log.setLevel(level)
     matplotlib.rcdefaults()
     matplotlib.use(os.environ.get("MPLBACKEND", "agg"))
     theirs = Path(matplotlib.matplotlib_fname())
-    if not theirs.is_relative_to(package):
+    os.environ["MATPLOTLIBRC"] = rc  # for the processes that this one starts
+    if not theirs.is_relative_to(Path(rc).parent):
         _note("matplotlib settings", theirs.resolve(), "a style of its own")
 
 

@@ -20,7 +20,7 @@ from libs import ROOT
 pytestmark = pytest.mark.slow  # each starts TensorFlow several times
 # what lessons 04 and 07 and every figure need, as a process sees it
 TASK = """
-import hashlib, json, sys
+import hashlib, json, subprocess, sys
 from libs.machine import report
 import keras, matplotlib.pyplot as plt, numpy as np
 from libs.autoencoder import Autoencoder
@@ -40,6 +40,8 @@ shown = []
 sys.modules["jupyterquiz.dynamic.display"].display = shown.append
 quiz("01")
 page = "".join(output.data for output in shown)
+child = "import matplotlib as m; print(m.matplotlib_fname(), m.rcParams['text.usetex'])"
+child = subprocess.check_output([sys.executable, "-c", child], cwd=out, text=True)
 found = report()
 print(found)
 print(json.dumps({
@@ -49,6 +51,7 @@ print(json.dumps({
     "picture": hashlib.sha256(picture).hexdigest(),
     "backend": plt.get_backend(),
     "quiz": [len(page) > 1000, "Ã" in page],  # the second if it was garbled
+    "child": child,
     "problems": found.problems,
     "lines": [[line.what, line.found] for line in found.lines if line.advice],
 }))
@@ -76,7 +79,7 @@ def run(env: dict, folder: Path, before: str = "", through=()) -> dict:
 
 def same(result: dict, usual: dict) -> None:
     """Assert that a task gave what it always gives."""
-    for key in ("parameters", "loss", "dtype", "picture", "backend", "quiz", "problems"):
+    for key in ("parameters", "loss", "dtype", "picture", "backend", "quiz", "child", "problems"):
         assert result[key] == usual[key], key
 
 
@@ -87,6 +90,10 @@ def usual(tmp_path_factory):
     result = run(environment(folder / "home"), folder)
     assert result["parameters"] == 5 * 5 * 1 * 32 + 32
     assert result["quiz"] == [True, False]
+    assert result["child"].endswith("matplotlibrc False\n")
+    # this process imports the course as well, and what it sets is none of the user's
+    assert "MATPLOTLIBRC" in os.environ
+    assert "MATPLOTLIBRC" not in dict(result["lines"])
     return result
 
 
@@ -113,6 +120,8 @@ def test_variables(tmp_path, usual):
     }
     used = {"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     (tmp_path / "rc").write_text("text.usetex: True\n")
+    (tmp_path / "mpl").mkdir()
+    (tmp_path / "mpl" / "matplotlibrc").write_text("text.usetex: True\n")
     home = tmp_path / "home"
     settings = home / ".keras" / "keras.json"
     settings.parent.mkdir(parents=True)
@@ -122,7 +131,8 @@ def test_variables(tmp_path, usual):
     (tmp_path / "shadows" / "keras").mkdir(parents=True)
     (tmp_path / "shadows" / "keras" / "__init__.py").write_text("raise SystemError")
     shadow = {"PYTHONPATH": str(tmp_path / "shadows")}
-    env = environment(home, **set_aside, **used, **secret, **shadow)
+    folder = {"MPLCONFIGDIR": str(tmp_path / "mpl")}
+    env = environment(home, **set_aside, **used, **secret, **shadow, **folder)
     result = run(env, tmp_path, through=["sh", "-c", 'umask 777; exec "$@"', "sh"])
     same(result, usual)
     lines = dict(result["lines"])
@@ -132,6 +142,7 @@ def test_variables(tmp_path, usual):
     assert str(settings) in lines["Keras settings"]
     assert lines["umask"] == "777"
     assert lines["Packages"] == str(tmp_path / "shadows")
+    assert lines["matplotlib settings"] == str(tmp_path / "mpl" / "matplotlibrc")
     assert "secret" not in str(lines)
     assert settings.read_text() == text
 
