@@ -179,8 +179,11 @@ def test_it_is_written_to_be_read(path):
 @each_lesson
 def test_it_begins_and_ends_like_a_lesson(path):
     notebook = nbformat.read(path, as_version=4)
-    number = path.name[:2]
-    assert notebook.cells[0].source.startswith(f"# {number} · ")
+    number, course = path.name[:2], notebook.metadata.course
+    opening = notebook.cells[0].source
+    assert opening.startswith(f"# {number} · {course['title']}\n")
+    minutes = "1 minute" if course["minutes"] == 1 else f"{course['minutes']} minutes"
+    assert f"> **Runs in** about {minutes} on a laptop CPU.\n" in opening
     setup, first = cells(path)[:2]
     assert setup.source == SOURCE, "run python tools/setup_cell.py"
     assert "setup" in tags(first)
@@ -193,9 +196,62 @@ def test_it_begins_and_ends_like_a_lesson(path):
         f"https://colab.research.google.com/github/{NAME}/blob/main/notebooks/{path.name}",
         f"https://mybinder.org/v2/gh/{NAME}/main?labpath=notebooks/{path.name}",
     ):
-        assert f"]({link})" in notebook.cells[0].source, "run python tools/setup_cell.py"
+        assert f"]({link})" in opening, "run python tools/setup_cell.py"
     last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
     assert f'quiz("{number}")' in last.source
+
+
+def metadata(lesson):
+    return nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4).metadata.course
+
+
+def before(lessons):
+    """Return lessons and what must be done before them."""
+    return {*lessons}.union(*(before(metadata(lesson)["prerequisites"]) for lesson in lessons))
+
+
+@each_lesson
+def test_its_opening_box_names_what_it_needs(path):
+    """Its metadata may name lessons besides that those need in turn, and the box need not."""
+    box = cells(path, "markdown")[0].source.partition("**You need**")[2].partition("**Runs in**")[0]
+    links = re.findall(r"\[([^\]]+)\]\((\d\d-[\w-]+)\.ipynb\)", box)
+    for text, lesson in links:
+        assert text == f"{lesson[:2]} · {metadata(lesson)['title']}"
+    named, needed = [lesson for _, lesson in links], metadata(path.stem)["prerequisites"]
+    assert {*named} <= {*needed}
+    assert before(named) == before(needed)
+
+
+def test_the_map_and_the_table_of_lesson_00_say_what_the_lessons_say():
+    courses = {path.stem: metadata(path.stem) for path in LESSONS}
+    (table,) = [
+        cell for cell in cells(LESSONS[0], "markdown") if "| Minutes to run |" in cell.source
+    ]
+    rows = [
+        line.split(" | ")[:2]
+        for line in table.source.splitlines()
+        if re.match(r"\| \W?\d\d ", line)
+    ]
+    named = {stem: f"{stem[:2]} {course['title']}" for stem, course in courses.items()}
+    assert rows == [
+        [f"| [{named[stem]}]({stem}.ipynb)" if stem != LESSONS[0].stem else f"| {named[stem]}",
+         str(course["minutes"])]
+        for stem, course in courses.items()
+    ]  # fmt: skip
+    (drawn,) = [cell.source for cell in cells(LESSONS[0]) if cell.source.startswith("lessons = [")]
+    lessons, arrows = (ast.literal_eval(node.value) for node in ast.parse(drawn).body)
+    for (name, _, _), course in zip(lessons, courses.values(), strict=True):
+        assert course["title"].lower().endswith(name.replace("\n", " ").lower())
+    # who follows the arrows has done all that a lesson needs on coming to it
+    for number, course in enumerate(courses.values()):
+        done, new = set(), {number}
+        while new := {a for a, b in arrows if b in new} - done:
+            done |= new
+        needed = {int(lesson[:2]) for lesson in course["prerequisites"]}
+        assert needed <= done, (
+            f"{number:02} needs {sorted(needed - done)}, which lie on no arrow to it"
+        )
+        assert number not in done
 
 
 @each_lesson
