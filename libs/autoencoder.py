@@ -2,10 +2,7 @@
 
 import math
 import sys
-import tempfile
-import zipfile
 from functools import partial
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +10,6 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from libs import SEED, validate
-from libs.files import replacing
 
 _SHAPE = (28, 28, 1)  # of an image
 _AT_ONCE = 1000  # images are encoded, to save memory
@@ -25,7 +21,8 @@ class Autoencoder(keras.Model):
 
     The decoder mirrors the encoder layer by layer. A ReLU follows every layer but the linear one
     that makes the code, and the last one, which a sigmoid follows. Kernels start He-uniform,
-    biases at 0. The model comes compiled with Adam at a rate of 0.001.
+    biases at 0. The model comes compiled with Adam at a rate of 0.001. ``model.save(path)`` and
+    ``keras.saving.load_model(path)`` keep it, with its optimiser where it stands.
 
     Parameters
     ----------
@@ -263,29 +260,6 @@ class Autoencoder(keras.Model):
     def get_config(self) -> dict:
         """Return the arguments that make this model; Keras saves them."""
         return {**super().get_config(), **self._options}
-
-    def save(self, filepath: str | Path) -> None:
-        """Write model and optimiser to a ``.keras`` file, whole or not at all."""
-        if Path(filepath).suffix != ".keras":
-            raise ValueError(f"filepath must end in .keras, got {str(filepath)!r}.")
-        with tempfile.TemporaryDirectory() as folder, replacing(filepath) as file:
-            whole = Path(folder, "model.keras")
-            super().save(whole)
-            file.write(whole.read_bytes())
-
-
-def load(path: str | Path) -> Autoencoder:
-    """Load an autoencoder that ``model.save(path)`` wrote, with its optimiser where it stood.
-
-    Raises ValueError if there is no such file, it is damaged, or it holds another model.
-    """
-    try:
-        model = keras.saving.load_model(path)
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} can't be loaded ({error}). Save the model again.") from error
-    if not isinstance(model, Autoencoder):
-        raise ValueError(f"{path} holds a {type(model).__name__}: use keras.saving.load_model.")
-    return model
 
 
 def _images(images):
