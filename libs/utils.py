@@ -55,7 +55,7 @@ def montage(
     n, height, width, channels = images.shape
     padding = validate.whole(padding, "padding", least=0)
     columns = math.ceil(math.sqrt(n)) if columns is None else validate.whole(columns, "columns")
-    fill = validate.share(fill, "fill")
+    fill = validate.number(fill, "fill", 0, 1)
     if images.dtype.kind in "iu":
         fill = round(fill * min(255, np.iinfo(images.dtype).max))
     rows = math.ceil(n / columns)
@@ -208,7 +208,7 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     0.25
     """
     images = validate.numeric(images, "images").copy()
-    noise = validate.share(noise, "noise")
+    noise = validate.number(noise, "noise", 0, 1)
     images[np.random.default_rng(seed).random(images.shape, np.float32) < noise] = 0
     return images
 

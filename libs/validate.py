@@ -21,26 +21,15 @@ def whole(value, name: str, least: int = 1) -> int:
     return int(value)
 
 
-def number(value, name: str, low: float, high: float = np.inf) -> float:
+def number(value, name: str, low: float, high: float) -> float:
     """Return a finite number from ``low`` to ``high``; raise ValueError for anything else."""
     try:
         fits = np.ndim(value) == 0 and low <= value <= high and np.isfinite(value)
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        wanted = f"from {low} to {high}" if np.isfinite(high) else f"of at least {low}"
-        raise ValueError(f"{name} must be a finite number {wanted}, got {value!r}.")
+        raise ValueError(f"{name} must be a finite number from {low} to {high}, got {value!r}.")
     return float(value)
-
-
-def share(value, name: str) -> float:
-    """Return a share, 0 (nothing) to 1 (all); raise ValueError for anything else."""
-    try:
-        return number(value, name, 0, 1)
-    except ValueError:
-        raise ValueError(
-            f"{name} must be a share from 0 to 1 (0.3 is 30 per cent), got {value!r}."
-        ) from None
 
 
 def numeric(array, name: str) -> np.ndarray:

@@ -216,7 +216,7 @@ def test_that_share_of_pixels_is_masked_independently(noise):
 @pytest.mark.parametrize(
     ("images", "noise", "error", "message"),
     [
-        (np.ones(3), -0.1, ValueError, r"noise must be a share from 0 to 1 .* got -0\.1"),
+        (np.ones(3), -0.1, ValueError, r"noise must be a finite number from 0 to 1, got -0\.1"),
         (np.ones(3), 30, ValueError, r"got 30"),
         (np.ones(3), np.nan, ValueError, r"got nan"),
         (["a"], 0.5, TypeError, r"images must be float or integer"),
