@@ -21,19 +21,22 @@ COLOURS = (
     *("#882255", "#44AA99", "#999933", "#AA4499", "#777777"),
 )
 
+LOW, HIGH = -3, 3  # where both axes of the plane begin and end
 PLANE = 340  # side of the plane, in pixels of the page
 LEFT, ABOVE = 60, 30  # of it: ticks, title
 _WIDTH, _HEIGHT = LEFT + PLANE + 10, ABOVE + PLANE + 68  # with the axis's name and a legend
 _SHARP = 2  # pixels drawn for each pixel of the page, for fine screens
+_STEP = 0.1  # of an arrow key
 _HINT = "Drag the marker, or press Tab and use the arrow keys: what is that point decoded to?"
 
 
 class LatentExplorer(Live):
     """Drag a marker over a latent plane, and watch the picture that it is decoded to.
 
-    The marker follows mouse, pen and finger. By keyboard, Tab goes to the plane and then to a
-    field for each coordinate; arrow keys move the marker. Show it as the last line of a cell.
-    Arguments that are not as follows raise TypeError or ValueError.
+    The plane goes from -3 to 3, which holds nearly all of a standard Gaussian. The marker follows
+    mouse, pen and finger. By keyboard, Tab goes to the plane and then to a field for each
+    coordinate; arrow keys move the marker. Show it as the last line of a cell. Arguments that are
+    not as follows raise TypeError or ValueError.
 
     Parameters
     ----------
@@ -44,15 +47,13 @@ class LatentExplorer(Live):
         ``[n, 2]``: known codes, such as those of test images, drawn as dots.
     labels : array
         ``[n]``: the class of each code, 0 to 9, which colours its dot.
-    low, high : float
-        Where both axes of the plane begin and end.
     shape : tuple of int
         ``(height, width)`` of an image.
 
     Attributes
     ----------
     code : numpy.ndarray
-        Where the marker is, ``[2]`` float32; at first (0, 0), or the point of the plane next to it.
+        Where the marker is, ``[2]`` float32; at first (0, 0).
     image : numpy.ndarray
         What it is decoded to, ``[height, width]``.
 
@@ -64,7 +65,7 @@ class LatentExplorer(Live):
     (array([0., 0.], dtype=float32), (28, 28))
     """
 
-    def __init__(self, decode, codes, labels, low=-3.0, high=3.0, shape=(28, 28)) -> None:
+    def __init__(self, decode, codes, labels, shape=(28, 28)) -> None:
         super().__init__(Canvas(width=_SHARP * _WIDTH, height=_SHARP * _HEIGHT))
         # the model's own graph, in one call: many times faster than a call for each layer
         self._decode = decode.predict_on_batch if isinstance(decode, keras.Model) else decode
@@ -76,21 +77,12 @@ class LatentExplorer(Live):
                 f"labels must be {len(codes)} numbers from 0 to 9, one for each code, got shape "
                 f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
             )
-        self._low = validate.number(low, "low", -1e6, 1e6)
-        self._high = validate.number(high, "high", self._low + 1e-6, 1e6)
-        self.code = np.clip(np.zeros(2, np.float32), self._low, self._high)
+        self.code = np.zeros(2, np.float32)
         self.image = self._ask(self.code)  # finds a wrong function now, and starts it
-        power = math.floor(math.log10((self._high - self._low) / 25))
-        self._step = 10.0**power  # of an arrow key: 25 to 250 make an axis
-        self._digits = max(0, 1 - power)
+        layout, style = {"width": "116px"}, {"description_width": "1em"}
         self._fields = [
             BoundedFloatText(
-                min=math.floor(self._low / self._step) * self._step,  # steps are counted from here
-                max=math.ceil(self._high / self._step) * self._step,
-                step=self._step,
-                description=name,
-                layout={"width": "116px"},
-                style={"description_width": "1em"},
+                min=LOW, max=HIGH, step=_STEP, description=name, layout=layout, style=style
             )
             for name in "xy"
         ]
@@ -137,20 +129,20 @@ class LatentExplorer(Live):
         return place + pixels_img(self.image, seen, "latent-explorer-seen")
 
     def _rounded(self, axis: int) -> float:
-        return round(float(self.code[axis]), self._digits)
+        return round(float(self.code[axis]), 2)
 
     def _place(self) -> str:
         """Return where the marker is, in words."""
-        x, y = (f"{self._rounded(axis) + 0:.{self._digits}f}" for axis in (0, 1))
+        x, y = (f"{self._rounded(axis) + 0:.2f}" for axis in (0, 1))
         return f"({x}, {y})".replace("-", "−")
 
     def _go(self, code) -> None:
         """Move the marker as far as the plane goes."""
-        self.code = np.float32(np.clip(code, self._low, self._high))
+        self.code = np.float32(np.clip(code, LOW, HIGH))
 
     def _down(self, x: float, y: float) -> None:
         share = np.array([x / _SHARP - LEFT, ABOVE + PLANE - y / _SHARP]) / PLANE
-        self._go(self._low + share * (self._high - self._low))
+        self._go(LOW + share * (HIGH - LOW))
 
     _move = _down
 
@@ -164,15 +156,14 @@ class LatentExplorer(Live):
         ways = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, 1), "Down": (0, -1)}
         way = ways.get(key.removeprefix("Arrow"))
         if way:
-            self._go(self.code + (5 if shift else 1) * self._step * np.array(way))
+            self._go(self.code + (5 if shift else 1) * _STEP * np.array(way))
             self._soon()
         elif key in ("Tab", "Escape"):  # the next Tab goes on from here
             self._canvas.blur()
 
     def _draw(self, axes: Axes) -> None:
         """Draw the plane, its dots and legend."""
-        ends = self._low, self._high
-        axes.set(title="The latent plane", xlim=ends, ylim=ends)
+        axes.set(title="The latent plane", xlim=(LOW, HIGH), ylim=(LOW, HIGH))
         axes.set(xlabel="x, the first number of the code", ylabel="y, the second")
         axes.yaxis.set_label_coords(-(LEFT - 18) / PLANE, 0.5)
         axes.tick_params(labelsize=9)
@@ -198,7 +189,7 @@ class LatentExplorer(Live):
     def _paint(self) -> None:
         """Paint the marker on the browser's canvas, in one message."""
         canvas = self._canvas
-        right, up = PLANE * (self.code - self._low) / (self._high - self._low)
+        right, up = PLANE * (self.code - LOW) / (HIGH - LOW)
         x, y = float(_SHARP * (LEFT + right)), float(_SHARP * (ABOVE + PLANE - up))
         with hold_canvas():
             canvas.clear_rect(0, 0, _SHARP * _WIDTH, _SHARP * _HEIGHT)

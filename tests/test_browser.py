@@ -233,7 +233,7 @@ if "model" not in globals():  # each test runs this once more, in the same kerne
     model = Autoencoder(code=2, tied=False, variational=True)
     model.fit(data.train.images[:10_000], epochs=3, verbose=0)
 codes, labels = model.encode(data.test.images[:2000]), data.test.labels[:2000].argmax(axis=1)
-explorer = LatentExplorer(model.decode, codes, labels, low=-4, high=4)
+explorer = LatentExplorer(model.decode, codes, labels)
 explorer
 """
 
