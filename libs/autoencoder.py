@@ -2,7 +2,6 @@
 
 import math
 import sys
-from functools import partial
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow as tf
 from tqdm import tqdm
 
 from libs import SEED, validate
+from libs.datasets import Split
 
 _SHAPE = (28, 28, 1)  # of an image
 _AT_ONCE = 1000  # images are encoded, to save memory
@@ -213,11 +213,11 @@ class Autoencoder(keras.Model):
         epochs = validate.whole(epochs, "epochs")
         batch_size = validate.whole(batch_size, "batch_size")
         # a new order each epoch, and another one if fit is called again
-        rng = np.random.default_rng(np.asarray(self._seeds.next()))
+        seed = np.asarray(self._seeds.next())
         steps = math.ceil(len(images) / batch_size)
         with tqdm(total=epochs * steps, unit="batch", file=sys.stdout, disable=not verbose) as bar:
             return super().fit(
-                _batches(images, batch_size, rng),
+                Split(images, None, seed).as_tf(batch_size),
                 epochs=epochs,
                 callbacks=[_Progress(bar, steps)],
                 shuffle=False,  # the batches are already
@@ -271,19 +271,6 @@ def _images(images):
             f"got {list(images.shape)}. A single image goes in as image[None]."
         )
     return images.astype(np.float32, copy=False).reshape(-1, *_SHAPE)
-
-
-def _batches(images, batch_size, rng):
-    """Return a dataset of batches of all images, in a new order each time it is gone through."""
-    n = len(images)
-    with tf.device("CPU"):  # where tf.data works
-        images = tf.constant(images)
-    order = tf.data.Dataset.from_generator(
-        lambda: iter([rng.permutation(n)]), output_signature=tf.TensorSpec([n], tf.int64)
-    )
-    batches = order.rebatch(batch_size).map(partial(tf.gather, images))
-    count = tf.data.experimental.assert_cardinality(math.ceil(n / batch_size))
-    return batches.apply(count).prefetch(2)
 
 
 def _in_parts(function, *arrays):

@@ -224,17 +224,6 @@ def test_noise_masks_a_share_of_the_input_and_only_in_training(monkeypatch):
     assert seen[2].all()
 
 
-def test_an_epoch_shows_each_image_once_in_a_new_order():
-    rng = np.random.default_rng(0)
-    batches = libs.autoencoder._batches(np.arange(10, dtype=np.float32), 4, rng)
-    assert len(batches) == 3
-    first, second = ([list(batch.numpy()) for batch in batches] for _ in range(2))
-    for epoch in (first, second):
-        assert [len(batch) for batch in epoch] == [4, 4, 2]
-        assert sorted(itertools.chain(*epoch)) == list(range(10))
-    assert first != second
-
-
 def test_the_reported_loss_is_the_mean_over_images(pictures):
     model = Autoencoder([16], code=4)
     model.compile(keras.optimizers.SGD(0.0))  # stands still, so that the losses can be compared
