@@ -53,10 +53,8 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
     >>> check_value([1.0, 2.0], [2.0, 4.0], what="the gradient")
     ✗ the gradient is 0.5 times what is expected, everywhere.
     """
-    problem = _difference(got, expected, what, tolerance)
-    if problem is None:
-        return Verdict("right", f"{_capital(what)} is right.")
-    return problem if isinstance(problem, Verdict) else Verdict("wrong", problem)
+    right = Verdict("right", f"{what[:1].upper()}{what[1:]} is right.")
+    return _finding(got, expected, what, tolerance) or right
 
 
 def check_function(function, cases, what: str | None = None, tolerance: float = 1e-5) -> Verdict:
@@ -72,6 +70,18 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
         What to call the function; by default its name.
     tolerance : float
         As in :func:`check_value`.
+
+    Returns
+    -------
+    Verdict
+        Which call is wrong and how, or raises what; shown in the cell.
+
+    Examples
+    --------
+    >>> def double(x):
+    ...     return x + 2
+    >>> check_function(double, [((2,), 4), ((3,), 6)])
+    ✗ double(3) is 5, expected 6.
     """
     if function is ...:
         return _EMPTY
@@ -82,9 +92,8 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
             got = function(*arguments)
         except Exception as error:  # whatever a learner's code raises is a finding
             return Verdict("wrong", f"{call} raises {type(error).__name__}: {error}")
-        problem = _difference(got, expected, call, tolerance)
-        if problem is not None:
-            return problem if isinstance(problem, Verdict) else Verdict("wrong", problem)
+        if finding := _finding(got, expected, call, tolerance):
+            return finding
     times = "the one case" if len(cases) == 1 else f"all {len(cases)} cases"
     return Verdict("right", f"{what} is right in {times}.")
 
@@ -92,10 +101,16 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
 _EMPTY = Verdict("empty", "Not filled in yet: replace the dots, run that cell, then this one.")
 
 
-def _difference(got, expected, what: str, tolerance: float):
-    """Return None if equal, the empty verdict, or a sentence that says what is different."""
+def _finding(got, expected, what: str, tolerance: float) -> Verdict | None:
+    """Return None if an answer is right, else what was found."""
     if got is None or got is ...:
         return _EMPTY
+    problem = _difference(got, expected, what, tolerance)
+    return Verdict("wrong", problem) if problem else None
+
+
+def _difference(got, expected, what: str, tolerance: float) -> str | None:
+    """Return None if equal, or a sentence that says what is different."""
     if isinstance(expected, str | bool):
         return None if got == expected else f"{what} is {got!r}, expected {expected!r}."
     expected = np.asarray(expected)
@@ -166,7 +181,3 @@ def _short(value) -> str:
         return f"<array {list(shape)}>"
     text = repr(np.asarray(value).tolist()) if shape is not None else repr(value)
     return text if len(text) <= 40 else text[:37] + "…"
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from libs import SEED, validate
 from libs.files import replacing
@@ -287,11 +288,7 @@ def grid_assignment(codes) -> np.ndarray:
             f"{n:,} points do not fill a square grid. Take the first {side**2:,}: "
             f"codes[:{side**2}], or add some to make {(side + 1) ** 2:,}."
         )
-    ordered = np.sort(codes, axis=0)
-    ranks = [  # the share of points to the left of each point, or below it; equals share a rank
-        (np.searchsorted(line, values) + np.searchsorted(line, values, "right")) / (2 * n)
-        for line, values in zip(ordered.T, codes.T, strict=True)
-    ]
-    places = _grid((np.arange(side) + 0.5) / side)
-    distance = cdist(places, np.stack(ranks, axis=1), "sqeuclidean")
+    # the share of points to the left of each point, or below it; equals share a rank
+    ranks = (rankdata(codes, axis=0) - 0.5) / n
+    distance = cdist(_grid((np.arange(side) + 0.5) / side), ranks, "sqeuclidean")
     return linear_sum_assignment(distance)[1]
