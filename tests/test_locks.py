@@ -241,7 +241,7 @@ def test_a_package_brings_every_file_it_has(package):
     tool = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]
     patterns = tool.get("package-data", {}).get(package, [])
     files = [path for path in (ROOT / package).rglob("*") if path.is_file()]
-    others = {path for path in files if path.suffix not in (".py", ".pyc")}
+    others = {path for path in files if path.suffix not in (".py", ".pyc") and path.name[0] != "."}
     assert others == {path for one in patterns for path in (ROOT / package).glob(one)}
     for one in patterns:
         assert [*(ROOT / package).glob(one)], f"no file is {one}"
