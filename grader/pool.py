@@ -144,17 +144,15 @@ def local_pool(workers: int):
     grader.course.CourseError
         One of them was killed.
     """
-    context = multiprocessing.get_context("spawn" if os.name == "nt" else "forkserver")
-    if os.name != "nt":  # workers fork from a process that has imported this once for all pools
-        context.set_forkserver_preload([__name__])
+    # not Python's fork server: it needs a socket with a short name, and a file system with modes
+    context = multiprocessing.get_context("spawn")
     # each has cores of its own, if there are enough: what a student starts slows nobody next door
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
     shares = context.SimpleQueue()
     for number in range(workers):
         shares.put(cores[number::workers] if workers <= len(cores) else [])
     closed, closing = context.Pipe(duplex=False)
-    settings = (shares, closed, dict(os.environ))
-    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=settings)
+    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(shares, closed))
     others = set(multiprocessing.active_children())
     try:
         yield WorkerPool(executor, lambda: workers + 1)  # the next one lies ready
@@ -201,10 +199,8 @@ def dask_pool(address: str):
             executor.shutdown(wait=False)
 
 
-def _start(shares, closed, environment: dict[str, str]) -> None:
+def _start(shares, closed) -> None:
     """Make this process a worker, which ends when the pool or the process that made it does."""
-    os.environ.clear()  # it has that of the first pool
-    os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for that process
     if cores := shares.get():
         os.sched_setaffinity(0, cores)

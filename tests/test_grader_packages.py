@@ -29,6 +29,8 @@ def learners_python(folder: Path) -> Path:
         name = path.name.lower().partition("-")[0].partition(".")[0]
         if name not in ONLY_GRADING and not path.name.startswith("__editable__"):
             (site / path.name).symlink_to(path)
+    # not PYTHONPATH, which the course's kernel leaves alone
+    (site / "course.pth").write_text(f"{ROOT}\n", encoding="utf-8")
     for kernel in (Path(sys.prefix) / "share" / "jupyter").glob("kernels"):
         shutil.copytree(kernel, folder / "share" / "jupyter" / "kernels")
     for path in folder.glob("share/jupyter/kernels/*/kernel.json"):
@@ -44,11 +46,12 @@ def python(tmp_path_factory):
 
 def run(python: Path, *arguments, where: Path = ROOT, **environment) -> subprocess.CompletedProcess:
     """Run a learner's Python with the course beside it."""
-    variables = {k: v for k, v in os.environ.items() if k != "VIRTUAL_ENV"} | environment
+    ours = ("VIRTUAL_ENV", "REQUIRE_SANDBOX")
+    variables = {k: v for k, v in os.environ.items() if k not in ours} | environment
     return subprocess.run(
         [python, *map(str, arguments)],
         cwd=where,
-        env={"PYTHONPATH": str(ROOT), **variables},
+        env=variables,
         capture_output=True,
         encoding="utf-8",
         check=False,
