@@ -48,7 +48,7 @@ def _without_notices():
                     sys.stderr.write(line)
 
 
-settings.before_imports(home=ROOT / "notebooks" / "out" / "keras")
+settings.before_imports(spare=ROOT / "notebooks" / "out" / "keras")
 if "tensorflow" not in sys.modules:
     with _without_notices():
         import tensorflow  # noqa: F401

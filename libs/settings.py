@@ -9,6 +9,7 @@ import codecs
 import contextlib
 import importlib
 import importlib.util
+import json
 import locale
 import logging
 import os
@@ -33,7 +34,7 @@ _PYTHON = "DEVMODE INSPECT IOENCODING OPTIMIZE PROFILEIMPORTTIME STARTUP TRACEMA
 _PYTHON += "WARNINGS"
 _NAMED = "CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS"
 # the machine's, a worker's, and those of Terraform and Azure, which may be secret
-_KEPT = f"{_NAMED} TF_CONFIG TF_GPU_ TF_ACC TF_BUILD TF_CLI TF_DATA_DIR TF_IN TF_LOG "
+_KEPT = f"{_NAMED} KERAS_HOME TF_CONFIG TF_GPU_ TF_ACC TF_BUILD TF_CLI TF_DATA_DIR TF_IN TF_LOG "
 _KEPT += "TF_PLUGIN TF_REATTACH TF_REGISTRY TF_TOKEN TF_VAR_ TF_WORK"
 
 
@@ -57,10 +58,10 @@ def _note(what: str, found: object, instead: object = None, advice: str = "Not u
     FOUND.append(Line("note", what, text if len(text) < 200 else f"{text[:199]}…", advice))
 
 
-def before_imports(home: Path) -> None:
+def before_imports(spare: Path) -> None:
     """Set aside what TensorFlow, Keras and matplotlib would read; import matplotlib.
 
-    ``home`` is the folder that Keras shall use; it need not exist.
+    ``spare`` is Keras' folder, which need not exist, if the user's says otherwise than the course.
     """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython else None
@@ -70,7 +71,8 @@ def before_imports(home: Path) -> None:
     if mask & 0o700:
         _note("umask", f"{mask:03o}", advice="Not used here: the course reads what it writes")
     _packages()
-    _environment(home, kernel=type(shell).__name__ == "ZMQInteractiveShell")
+    _environment(kernel=type(shell).__name__ == "ZMQInteractiveShell")
+    _keras_file(spare)
     _matplotlib()
     if shell:
         _ipython(shell)
@@ -106,13 +108,11 @@ def _packages() -> None:
         _note("Packages", ", ".join(ahead), advice="Searched after the course's own")
 
 
-def _environment(home: Path, kernel: bool) -> None:
+def _environment(kernel: bool) -> None:
     """Drop the variables that would change the course, set the course's own."""
     inline = "module://matplotlib_inline.backend_inline"
     rc = Path(importlib.util.find_spec("matplotlib").origin).with_name("mpl-data") / "matplotlibrc"
-    # Keras' folder gets a keras.json of its own
-    course = _COURSE | {"KERAS_HOME": str(home), "MATPLOTLIBRC": str(rc)}
-    course |= {"MPLBACKEND": inline} if kernel else {}
+    course = _COURSE | {"MATPLOTLIBRC": str(rc)} | ({"MPLBACKEND": inline} if kernel else {})
     families, kept = tuple(_FAMILIES.split()), tuple(_KEPT.split())
     theirs = [name for name in os.environ if name.startswith(families) > name.startswith(kept)]
     theirs += [name for end in _PYTHON.split() if (name := f"PYTHON{end}") in os.environ]
@@ -132,6 +132,25 @@ def _environment(home: Path, kernel: bool) -> None:
     for name in _NAMED.split():
         if name in os.environ:
             _note(name, os.environ[name] or "(empty)", advice="Used: the course may be slower")
+
+
+def _keras_file(spare: Path) -> None:
+    """Keep Keras from a ``keras.json`` that says otherwise, or that it could not read."""
+    home = os.path.expanduser("~")  # noqa: PTH111 (as Keras does, which never fails)
+    home = os.environ.get("KERAS_HOME") or f"{home if os.access(home, os.W_OK) else '/tmp'}/.keras"
+    path = Path(os.path.expanduser(home)) / "keras.json"  # noqa: PTH111
+    course = _KERAS | {"backend": _COURSE["KERAS_BACKEND"]}
+    try:
+        theirs = json.loads(path.read_text(encoding="utf-8"))
+        other = {key: theirs[key] for key in theirs if course.get(key, False) != theirs[key]}
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        other = {"not readable:": type(error).__name__}
+    if other:
+        found = ", ".join(f"{key} {value}" for key, value in other.items())
+        _note("Keras settings", f"{found}, in {path}", ", ".join(map(str, course.values())))
+        os.environ["KERAS_HOME"] = str(spare)
 
 
 def _matplotlib() -> None:
