@@ -13,7 +13,7 @@ from grader.packages import install
 if TYPE_CHECKING:
     from grader.course import Course
 
-_ABOUT = "Assign homework, mark it, hand it back, and prove that all of it is right."
+_ABOUT = "Release homework, collect, mark and return it; prove that assignments are right."
 
 
 def release(course: "Course", arguments) -> int:
@@ -26,7 +26,7 @@ def release(course: "Course", arguments) -> int:
 
 
 def collect(course: "Course", arguments) -> int:
-    """Take in a folder, or the zip that an LMS exported."""
+    """Collect submissions from a folder, or from the zip that an LMS exported."""
     from grader.commands.collect import collect as take
 
     for name in arguments.assignment:
@@ -55,7 +55,7 @@ def export(course: "Course", arguments) -> int:
 
 
 def pack(arguments) -> int:
-    """Check your notebook and zip it, to be handed in (students)."""
+    """Check your notebook and zip it for handing in (for students)."""
     from grader.commands.pack import pack as make
 
     for name in arguments.assignment:
@@ -66,7 +66,7 @@ def pack(arguments) -> int:
 
 
 def grade(course: "Course", arguments) -> int:
-    """Mark what is handed in and not marked yet."""
+    """Mark the submissions that are not marked yet."""
     from grader.commands.grade import grade as mark
 
     for name in arguments.assignment:
@@ -76,7 +76,7 @@ def grade(course: "Course", arguments) -> int:
         everyone = course.records(name)
         print(f"{name}: {len(done)} marked now, {len(everyone)} in all.")
         if not course.submissions(name):
-            print(f"Nobody handed it in: {course.root}/submitted/STUDENT/{name}/{name}.ipynb")
+            print(f"No submissions in {course.root}/submitted/STUDENT/{name}/{name}.ipynb")
     return 0
 
 
@@ -100,20 +100,24 @@ def prove(course: "Course", arguments) -> int:
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(prog="python -m grader", description=_ABOUT)
-    top.add_argument("--course", type=Path, default=Path("homework"), help="its folder (homework)")
-    top.add_argument("--database", help="the grade book's URL (sqlite: gradebook.db in the course)")
+    top.add_argument(
+        "--course", type=Path, default=Path("homework"), help="its folder (default: homework)"
+    )
+    text = "the grade book's URL (default: SQLite, gradebook.db in the course's folder)"
+    top.add_argument("--database", help=text)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
     def command(function, some: str = "+") -> argparse.ArgumentParser:
         text = function.__doc__
         one = commands.add_parser(function.__name__, help=text, description=text)
         one.set_defaults(function=function)
-        one.add_argument("assignment", nargs=some, help="hw1, say" + " (all)" * (some == "*"))
+        text = "e.g. hw1" + " (default: all)" * (some == "*")
+        one.add_argument("assignment", nargs=some, help=text)
         return one
 
     def workers(one: argparse.ArgumentParser) -> None:
         cores = max(1, (os.cpu_count() or 2) // 2)
-        text = f"submissions marked at the same time ({cores})"
+        text = f"submissions marked at the same time (default: {cores})"
         one.add_argument("--workers", type=int, default=cores, metavar="N", help=text)
 
     command(release, "*")
@@ -125,7 +129,7 @@ def parser() -> argparse.ArgumentParser:
     one = command(grade)
     workers(one)
     one.add_argument("--student", action="append", default=[], help="only this one (repeatable)")
-    one.add_argument("--again", action="store_true", help="mark anew what is marked already")
+    one.add_argument("--again", action="store_true", help="mark again what is already marked")
     one.add_argument("--scheduler", metavar="ADDRESS", help="spread the work over Dask's workers")
     text = "without a sandbox: for files you wrote yourself, never a student's"
     one.add_argument("--unsafe-own-files", action="store_true", help=text)
@@ -135,8 +139,8 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("--student", action="append", default=[], help="only this one")
     workers(command(prove, "*"))
     one = command(pack)
-    one.add_argument("--file", type=Path, help="your notebook (hw1.ipynb, say, in this folder)")
-    one.add_argument("--incomplete", action="store_true", help="although answers are missing")
+    one.add_argument("--file", type=Path, help="your notebook (default: hw1.ipynb for hw1)")
+    one.add_argument("--incomplete", action="store_true", help="even if answers are missing")
     return top
 
 
@@ -165,7 +169,7 @@ def main() -> int:
         if arguments.function is pack:  # a student has no course folder, nor these packages
             return pack(arguments)
         if sys.flags.optimize:  # tests are asserts
-            raise GraderError("Python skips every assert. Unset PYTHONOPTIMIZE, leave out -O.")
+            raise GraderError("Python skips every assert: unset PYTHONOPTIMIZE and leave out -O.")
         install()
         from grader.course import Course  # only now: its packages may be new, and take a second
 
@@ -178,7 +182,7 @@ def main() -> int:
         print(f"grader: {where}{error.strerror or error}.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("grader: stopped. What is marked stays marked; the same command goes on.")
+        print("grader: stopped. What is marked is kept; run the same command to continue.")
         return 130
 
 

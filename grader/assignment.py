@@ -193,7 +193,7 @@ class Assignment:
         Raises
         ------
         SubmissionError
-            It is no notebook.
+            It is not a notebook.
         """
         notebook = read_notebook(content)
         ids = {c.id: name for name, c in self.stubs.items() if c.get("id")}
@@ -228,7 +228,9 @@ class Assignment:
             merged.unanswered.add(name)
             texts = [stub.source]
         if len(texts) > 1:
-            merged.notes.append(f"The answer {name} is there {len(texts)} times; all were used.")
+            merged.notes.append(
+                f"The answer {name} appears {len(texts)} times; all were used, in order."
+            )
         if all(text.strip() == stub.source.strip() for text in texts):
             merged.unanswered.add(name)
         if what == "manual":

@@ -241,14 +241,14 @@ class expect:
         """Demand a tuple or list of n parts, and return it."""
         _demand_filled(got, what)
         if not isinstance(got, tuple | list):
-            raise AssertionError(f"{what} returns one thing, expected {n}: return a, b, …")
+            raise AssertionError(f"{what} returns one value, expected {n}: return a, b, …")
         if len(got) != n:
-            raise AssertionError(f"{what} returns {len(got)} things, expected {n}.")
+            raise AssertionError(f"{what} returns {len(got)} values, expected {n}.")
         return tuple(got)
 
     @staticmethod
     def dtype(got, dtype: str, what: str) -> None:
-        """Demand a kind of number, "float32" say."""
+        """Demand a kind of number, such as "float32"."""
         _demand_filled(got, what)
         have = _numbers(got, what).dtype
         if have != np.dtype(dtype):

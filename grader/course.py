@@ -65,7 +65,9 @@ class Course:
     def __init__(self, root: Path, database: str | None = None) -> None:
         self.root = Path(root).resolve()
         if not (self.root / "source").is_dir():
-            raise CourseError(f"{self.root} has no folder source. Name the course: --course FOLDER")
+            raise CourseError(
+                f"{self.root} has no folder named source. Name the course: --course FOLDER"
+            )
         self.config = Config()
         if (settings := self.root / "nbgrader_config.py").exists():
             self.config = PyFileConfigLoader(str(settings)).load_config()

@@ -31,10 +31,10 @@ def _readable():
     try:
         yield
     except SQLAlchemyError as error:
-        raise CourseError(f"The grade book does not work: {str(error).splitlines()[0]}") from error
+        raise CourseError(f"The grade book can't be used: {str(error).splitlines()[0]}") from error
     except ImportError as error:
         url = "postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
-        raise CourseError(f"{error}. PostgreSQL's grade books are named {url}.") from error
+        raise CourseError(f"{error}. A PostgreSQL grade book is named {url}.") from error
 
 
 def _create(database: str) -> None:
@@ -175,8 +175,8 @@ class Book:
         try:
             SaveCells().preprocess(nbformat.from_dict(assignment.released), {"nbgrader": resources})
         except RuntimeError:
-            text = f"cells of {name} came or went since it was first graded: give it another name"
-            raise CourseError(f"{text}, or start another grade book.") from None
+            text = f"cells of {name} were added or removed since it was first graded: rename it"
+            raise CourseError(f"{text}, or start a new grade book.") from None
         self.gradebook.db.expire_all()
 
     def enter(self, record: dict) -> None:
@@ -216,7 +216,7 @@ class Book:
         self._penalise(name, student)
 
     def penalise(self, name: str, student: str) -> None:
-        """Work out anew what a submission loses for being late.
+        """Work out again what a submission loses for being late.
 
         Parameters
         ----------

@@ -34,8 +34,8 @@ def install() -> None:
     if Path(sys.prefix).resolve() != ROOT / ".venv":
         lock = ROOT / "requirements" / "grading.txt"
         raise NoPackages(f'{lacks}. Install them: "{sys.executable}" -m pip install -r "{lock}"')
-    print(f"grader: {lacks}. Installing them, once.", file=sys.stderr, flush=True)
+    print(f"grader: {lacks}. Installing them now (only needed once).", file=sys.stderr, flush=True)
     done = subprocess.run([sys.executable, str(ROOT / "install.py"), "--grading"], check=False)
     importlib.invalidate_caches()
     if done.returncode or missing():
-        raise NoPackages(f"{lacks}. Once there is a network: python install.py --grading")
+        raise NoPackages(f"{lacks}. When you are online, run: python install.py --grading")

@@ -127,7 +127,7 @@ class WorkerPool:
                     continue
                 yield student, result
         if failed:
-            raise CourseError(f"not marked, by a fault of the grader: {'; '.join(failed)}")
+            raise CourseError(f"not marked, because of an error in the grader: {'; '.join(failed)}")
 
 
 @contextmanager
@@ -157,7 +157,7 @@ def local_pool(workers: int):
     try:
         yield WorkerPool(executor, lambda: workers + 1)  # the next one lies ready
     except BrokenExecutor:
-        text = "A worker was killed. Was memory short? Fewer --workers need less."
+        text = "A worker was killed. Was there too little memory? Try fewer --workers."
         raise CourseError(text) from None
     finally:
         # at once: what is half marked is marked again, and TensorFlow takes its time to leave
@@ -235,7 +235,9 @@ def _ready_for(task: Task) -> Marker:
     if task not in _marker:
         assignment = Assignment(task.folder)
         if (assignment.sha256, version()) != task.state:
-            raise CourseError(f"{platform.node()} has another {task.folder}, or another grader.")
+            raise CourseError(
+                f"{platform.node()} has a different version of {task.folder} or of the grader."
+            )
         while _marker:
             _marker.popitem()[1].close()
         try:

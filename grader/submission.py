@@ -38,24 +38,24 @@ def read_notebook(content: bytes) -> nbformat.NotebookNode:
     Raises
     ------
     SubmissionError
-        It is none, or too large.
+        It is not a notebook, or too large.
     """
     if len(content) > NOTEBOOK_BYTES:
         raise SubmissionError(f"The notebook is larger than {NOTEBOOK_BYTES >> 20} MB.")
     try:
         parsed = json.loads(content.decode())
     except (ValueError, RecursionError):
-        raise SubmissionError("The file is no Jupyter notebook: it is not JSON.") from None
+        raise SubmissionError("The file is not a Jupyter notebook: it is not JSON.") from None
     # not nbformat's reader: it takes minutes over a hundred thousand cells
     cells = parsed.get("cells") if isinstance(parsed, dict) else None
     if not isinstance(cells, list) or parsed.get("nbformat") != 4:
-        raise SubmissionError("The file is no Jupyter notebook of format 4.")
+        raise SubmissionError("The file is not a Jupyter notebook in format 4.")
     if len(cells) > CELLS:
         raise SubmissionError(f"The notebook has more than {CELLS} cells.")
     metadata = _dict(_dict(parsed.get("metadata")).get("homework"))
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"homework": metadata}}
     notebook["cells"] = [cell for cell in map(_cell, cells) if cell]
-    return nbformat.from_dict(notebook)  # new_notebook would mend and complain
+    return nbformat.from_dict(notebook)  # new_notebook would repair and complain
 
 
 def _cell(parsed) -> nbformat.NotebookNode | None:

@@ -39,7 +39,7 @@ def no_postgresql() -> str:
     """Say why there is no PostgreSQL; '' if there is one."""
     if postgresql() is None:
         return "no initdb found. Run: python install.py --dev, or install your system's PostgreSQL"
-    # PostgreSQL refuses the superuser, who becomes another one in a name space
+    # PostgreSQL refuses the superuser, who becomes another one in a namespace
     return no_sandbox() if os.name != "nt" and os.geteuid() == 0 else ""
 
 

@@ -202,7 +202,7 @@ def test_the_gradient_flows_through_the_draw():
     ],
     ids=["dense", "conv", "variational"],
 )
-def test_sixteen_pictures_are_learnt_by_heart(arguments, bound, pictures):
+def test_sixteen_pictures_are_learned_by_heart(arguments, bound, pictures):
     model = Autoencoder(**arguments)
     model.compile(keras.optimizers.Adam(0.003))
     images = np.repeat(pictures[:16], 8, axis=0)  # eight steps an epoch

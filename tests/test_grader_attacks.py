@@ -93,13 +93,16 @@ ANSWERS = {
         FORGE + "def double(x):\n    raw(struct.pack('>II', 4, 1) + struct.pack('>Q', 1 << 32))",
         "arrays of more than",
     ),
-    "sends garbage": (FORGE + "raw(os.urandom(9999))", "Your process"),
+    "sends garbage": (FORGE + "raw(os.urandom(9999))", "Your process|While running"),
     "drips its answer": (
         FORGE + "import time\ndef double(x):\n    raw(struct.pack('>II', 999, 0))\n"
         "    while True:\n        time.sleep(0.05)\n        raw(b' ')",
         NEVER_DONE,
     ),
-    "closes the connection": ("import os\nos.closerange(3, 99)", "Your process ended"),
+    "closes the connection": (
+        "import os\nos.closerange(3, 99)",
+        "While running this cell, Python stopped",
+    ),
     "NaN": ("def double(x):\n    return float('nan')", "has shape|NaN"),
     "a number of five thousand digits": ("def double(x):\n    return 10 ** 5000", "ValueError"),
     "a list in itself": ("def double(x):\n    a = []\n    a.append(a)\n    return a", "list"),
@@ -152,7 +155,7 @@ ANSWERS = {
     ),
     "an event hook": (
         "get_ipython().events.register('post_run_cell', lambda *a: __import__('os')._exit(0))",
-        "Your process ended",
+        "While running this cell, Python stopped",
     ),
     "an import hook": (
         "import sys, builtins\nbuiltins.__import__ = lambda *a, **k: sys",
@@ -174,15 +177,18 @@ ANSWERS = {
         "double is not defined",
     ),
     # exits and signals
-    "exits": ("import os\nos._exit(0)", "Your process ended in this cell"),
-    "exits when called": ("def double(x):\n    __import__('os')._exit(0)", "your process ended"),
+    "exits": ("import os\nos._exit(0)", "While running this cell, Python stopped"),
+    "exits when called": (
+        "def double(x):\n    __import__('os')._exit(0)",
+        "while running double, Python stopped",
+    ),
     "SystemExit": ("import sys\nsys.exit(0)", "SystemExit in line 2"),
-    "kills itself": ("import os\nos.kill(os.getpid(), 9)\nprint('ALIVE')", "ALIVE|ended"),
+    "kills itself": ("import os\nos.kill(os.getpid(), 9)\nprint('ALIVE')", "ALIVE|stopped"),
     "kills everyone": (
         "import os\nfor n in (-1, 0, 1, os.getppid()):\n    os.kill(n, 9)\nprint('ALIVE')",
-        "ALIVE|ended",
+        "ALIVE|stopped",
     ),
-    "segfaults": ("import ctypes\nctypes.string_at(0)", "Your process ended in this cell"),
+    "segfaults": ("import ctypes\nctypes.string_at(0)", "While running this cell, Python stopped"),
     "stops itself": ("import os, signal\nos.kill(0, signal.SIGSTOP)\nprint('ON')", "ON|not done"),
     "waits for the keyboard": ("x = input()", "EOFError"),
     # time
@@ -290,7 +296,7 @@ ANSWERS = {
     ),
     "an exception that fails to be told": (
         "class E(Exception):\n    def __str__(self): raise SystemExit\nraise E",
-        "Your process|stop|E in line",
+        "While running|stop|E in line",
     ),
 }
 EATS_MEMORY_IN_CHILDREN = """import os, time
@@ -419,7 +425,7 @@ CELLS_CHANGED = {
     "answers twice": (
         lambda c: [*c, *(x for x in c if grade_id(x) == "answer")],
         1,
-        "is there 2 times",
+        "appears 2 times",
     ),
     "attacks a browser": (browser, 1, ""),
     "shows sixty megabytes": (loud, 1, ""),
@@ -435,14 +441,14 @@ def malformed(good: dict):
     deep = b'{"a":' * 950 + b"1" + b"}" * 950
     yield "deep metadata", json.dumps({**good, "metadata": 0}).encode()[:-2] + deep, "not JSON"
     yield "deep names", b'{"nbformat": 4, "cells": [' + deep + b"]}", "missing"
-    yield "a list", b"[]", "no Jupyter notebook"
-    yield "empty", b"{}", "no Jupyter notebook"
+    yield "a list", b"[]", "not a Jupyter notebook"
+    yield "empty", b"{}", "not a Jupyter notebook"
     yield "another format", json.dumps({**good, "nbformat": 99}).encode(), "format 4"
     yield "cells that are none", json.dumps({**good, "cells": [None, 3, {}]}).encode(), "missing"
-    yield "a number of cells", json.dumps({**good, "cells": 3}).encode(), "no Jupyter notebook"
+    yield "a number of cells", json.dumps({**good, "cells": 3}).encode(), "not a Jupyter notebook"
     yield "many cells", json.dumps({**good, "cells": good["cells"] * 4000}).encode(), "1000 cells"
     yield "31 MB", b'{"cells": [' + b" " * (31 << 20) + b"]}", "larger than"
-    yield "HTML", b'{"nbformat": 4, "cells": "<img src=x onerror=alert(1)>"}', "no Jupyter"
+    yield "HTML", b'{"nbformat": 4, "cells": "<img src=x onerror=alert(1)>"}', "not a Jupyter"
     cells = [
         {**c, "metadata": {"nbgrader": {"grade_id": ["double"]}}, "id": 5} for c in good["cells"]
     ]

@@ -82,11 +82,11 @@ def test_each_command_has_help(command, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--course", "nowhere", "release", "hw0"], "no folder source"),
+        (["--course", "nowhere", "release", "hw0"], "no folder named source"),
         (["release", "hw9"], "There is no assignment 'hw9'. There are: hw0."),
         (["release", "../source"], "There is no assignment '../source'"),
-        (["collect", "hw0", "--from", "nowhere.zip"], "nowhere.zip is not there"),
-        (["pack", "hw0"], "hw0.ipynb is not there. Name your notebook: --file PATH"),
+        (["collect", "hw0", "--from", "nowhere.zip"], "nowhere.zip does not exist"),
+        (["pack", "hw0"], "hw0.ipynb does not exist. Name your notebook: --file PATH"),
     ],
 )
 def test_a_command_says_what_it_lacks(arguments, says, root, grader, monkeypatch, tmp_path):
@@ -164,9 +164,9 @@ def test_pack_refuses_a_notebook_that_is_another_one(student, grader):
     assert status == 1
     assert "hw9.ipynb is not the notebook of hw9: it is hw0." in complained
     nbformat.write(nbformat.v4.new_notebook(), folder / "hw0.ipynb")
-    assert "it is no homework" in grader("pack", "hw0")[2]
+    assert "it is not a homework notebook" in grader("pack", "hw0")[2]
     (folder / "hw0.ipynb").write_text("not even JSON")
-    assert "no Jupyter notebook" in grader("pack", "hw0")[2]
+    assert "not a Jupyter notebook" in grader("pack", "hw0")[2]
     assert not list(folder.glob("*.zip"))
 
 
@@ -187,7 +187,7 @@ def test_pack_refuses_a_notebook_that_lacks_answers_unless_told(student, grader,
     ("extra", "says"),
     [
         ("print(undefined_name)", "cell 2 stops with NameError: name 'undefined_name' is not"),
-        ("import os\nos._exit(1)", "your notebook ends its own kernel"),
+        ("import os\nos._exit(1)", "your notebook stops its own kernel"),
     ],
 )
 def test_pack_refuses_a_notebook_that_does_not_run(extra, says, student, grader):

@@ -117,7 +117,7 @@ def test_a_killed_worker_or_ctrl_c_is_told_and_the_same_command_goes_on(tmp_path
     worker.kill()
     said, _ = grading.communicate(timeout=60)
     assert grading.returncode == 1, said
-    assert said.endswith("A worker was killed. Was memory short? Fewer --workers need less.\n")
+    assert said.endswith("A worker was killed. Was there too little memory? Try fewer --workers.\n")
     assert "Traceback" not in said
     first = marks(course)
     assert 0 < len(first) < 6
@@ -128,7 +128,7 @@ def test_a_killed_worker_or_ctrl_c_is_told_and_the_same_command_goes_on(tmp_path
     os.killpg(grading.pid, signal.SIGINT)  # a terminal sends it to all of the command's processes
     said, _ = grading.communicate(timeout=60)
     assert grading.returncode == 130, said
-    assert said.endswith("What is marked stays marked; the same command goes on.\n")
+    assert said.endswith("What is marked is kept; run the same command to continue.\n")
     assert "Traceback" not in said
     assert left_behind(before) == []
     second = marks(course)

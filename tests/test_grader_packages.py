@@ -116,7 +116,7 @@ def test_in_the_course_s_own_they_are_installed_once_and_it_is_said(course):
     )
     done = grade(course)
     assert done.returncode == 0, done.stderr
-    assert "Installing them, once." in done.stderr
+    assert "Installing them now (only needed once)." in done.stderr
     assert (course / "release" / "hw0" / "hw0.ipynb").is_file()
     installer(course, "raise SystemExit('must not run')")
     done = grade(course)
@@ -130,7 +130,7 @@ def test_without_a_network_the_command_to_use_later_is_said(course):
     *_, why, last = done.stderr.strip().splitlines()
     assert "Is there a network?" in why
     assert last.startswith("grader: ")
-    assert last.endswith("Once there is a network: python install.py --grading")
+    assert last.endswith("When you are online, run: python install.py --grading")
 
 
 def test_tests_of_the_homework_are_skipped_and_that_is_said(python, tmp_path):

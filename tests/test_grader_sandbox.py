@@ -19,8 +19,8 @@ REAL = str(bwrap_path())
 # what stands on the PATH instead of a bubblewrap, and what is said of it
 BROKEN = {
     "old": ("echo bubblewrap 0.4.1", "it is version 0.4; 0.8 or newer is needed"),
-    "another program": ("echo hello", "it does not say its version"),
-    "hangs": ("sleep 600", "it does not say its version within 1 s"),
+    "another program": ("echo hello", "it does not report its version"),
+    "hangs": ("sleep 600", "it does not report its version within 1 s"),
     "hangs when used": (
         '[ "$1" = --version ] && exec echo bubblewrap 0.9.0\nsleep 600',
         "does not start",
@@ -114,7 +114,7 @@ def test_where_there_is_none_it_is_said_how_to_get_one(monkeypatch, no_package):
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(sandbox.NoSandbox) as caught:
         sandbox.find_bubblewrap()
-    for said in ("there is none", "apt install bubblewrap", "install.py --grading"):
+    for said in ("not found", "apt install bubblewrap", "install.py --grading"):
         assert said in str(caught.value)
 
 

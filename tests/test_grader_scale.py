@@ -251,7 +251,7 @@ def test_what_a_grader_holds_is_free_once_it_is_killed(tmp_path, where, request)
 def test_a_grade_book_that_can_not_be_opened_is_told(tmp_path):
     (tmp_path / "source").mkdir()
     course = Course(tmp_path, f"postgresql+psycopg2://grader:secret@/none?host={tmp_path}")
-    with pytest.raises(CourseError, match="grade book does not work") as caught:
+    with pytest.raises(CourseError, match="grade book can't be used") as caught:
         Book(course)
     assert "secret" not in str(caught.value)
     with pytest.raises(CourseError, match=r"named postgresql\+psycopg2://"):

@@ -40,7 +40,7 @@ def run(folder: Path, *arguments: str, **environment) -> tuple[int, list[str]]:
     if sys.platform.startswith("linux") and not lack("sandbox"):
         from grader.trusted.sandbox import find_bubblewrap
 
-        # what is in this one may make no name spaces, and sees no system's PostgreSQL
+        # what is in this one may make no namespaces, and sees no system's PostgreSQL
         hidden = ("--tmpfs", "/usr/lib/postgresql") if Path("/usr/lib/postgresql").exists() else ()
         inner = ("--unshare-user", "--uid", "1000", "--disable-userns", "--dev-bind", "/", "/")
         line = [find_bubblewrap(), *inner, *hidden, *line]

@@ -66,7 +66,7 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
     """
     course.assignment(assignment)
     if not source.exists():
-        raise CourseError(f"{source} is not there.")
+        raise CourseError(f"{source} does not exist.")
     ids = _roster(roster) if roster else {}
     students: dict[str, list[Found]] = {}
     for found in _archive(source) if source.is_file() else _folder(source):
@@ -180,8 +180,8 @@ def _files(name: str, read, spent: Counter):
     if file.lower().endswith(".zip"):
         with contextlib.suppress(Exception):  # as in _read
             archive = zipfile.ZipFile(io.BytesIO(whole.content))
-            for inside, inner in itertools.islice(_entries(archive), ENTRIES):
-                yield found(readable(f"{file}: {inside.split('/')[-1]}", 200), inner)
+            for member, read_member in itertools.islice(_entries(archive), ENTRIES):
+                yield found(readable(f"{file}: {member.split('/')[-1]}", 200), read_member)
     yield whole
 
 

@@ -75,7 +75,7 @@ def _summary(record: dict) -> str:
     lines = [f"Tests: **{record['score']:g} of {record['points']:g} points**."]
     waiting = [n for n, state in record["manual"].items() if state != "empty"]
     if waiting:
-        lines.append(f"Read by a person, and not in that sum: {', '.join(waiting)}.")
+        lines.append(f"Marked by hand, not included in this total: {', '.join(waiting)}.")
     lines += map(safe_markdown, record["notes"])
-    lines.append(f"Marked was the file whose SHA-256 begins {record['sha256'][:12]}.")
+    lines.append(f"The marked file's SHA-256 begins {record['sha256'][:12]}.")
     return "\n".join(f"- {line}" for line in lines)

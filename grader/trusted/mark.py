@@ -26,7 +26,7 @@ from grader.trusted.sanitise import (
     size,
 )
 
-DEATHS = 3  # a submission's process is started anew that often
+DEATHS = 3  # a submission's process is started again that often
 OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
 
 
@@ -129,7 +129,7 @@ class Marker:
         except NoSandbox:
             raise
         except Exception as error:  # a submission that finds a fault in here stops nobody else
-            problem = f"The grader failed ({type(error).__name__}): ask your instructor to look."
+            problem = f"The grader failed ({type(error).__name__}): please tell your instructor."
             record["notes"].append(problem)
             for step in merged.steps:
                 if step.kind == "test" and step.name not in record["tests"]:
@@ -193,14 +193,14 @@ class Run:
         """Run a cell in the sandbox; return its outputs."""
         step = self.steps[index]
         if index in self.skip or self.process.dead:
-            return [error_output(self.failed.get(step.name) or "not run: your process ended")]
+            return [error_output(self.failed.get(step.name) or "not run: Python had stopped")]
         request = {"do": "run", "source": step.cell.source, "label": f"cell:{index}"}
         request["setup"] = step.kind == "setup"
         try:
             reply, _ = self.process.ask(request, (), self.marker.assignment.cell_seconds)
         except ProcessDied as error:
             self.skip.add(index)  # once is enough
-            why = f"Your process {error} in this cell."
+            why = f"While running this cell, Python {error}."
         except WireError as error:
             why = f"Your process {error}."
         except TimedOut as error:

@@ -120,7 +120,7 @@ class Process:
         except TimedOut as error:
             raise Failure(f"{name}: {error}", f"{name}: {error}") from None
         except ProcessDied as error:
-            why = f"your process {error} in {name}."
+            why = f"while running {name}, Python {error}."
             raise Failure(why, why) from None
         except (WireError, ValueError, TypeError) as error:
             what = error if isinstance(error, WireError) else "sent a malformed answer"
@@ -183,7 +183,7 @@ class ModelProxy(FunctionProxy):
         return _demand(self._method("get_weights"), list, f"{self.__name__}.get_weights", "a list")
 
     def count_params(self) -> int:
-        """Return how many numbers the model has learnt."""
+        """Return how many numbers the model has learned."""
         got = self._method("count_params")
         return _demand(got, int, f"{self.__name__}.count_params", "a whole number")
 

@@ -124,7 +124,7 @@ class Sandbox:
                     reply += ours.recv(400)
             ours.close()
             self.stop()
-        raise NoSandbox(f"The sandbox makes no process: {reply.decode(errors='replace')}")
+        raise NoSandbox(f"The sandbox can't start a process: {reply.decode(errors='replace')}")
 
     def stop(self) -> None:
         """End the sandbox and all that runs in it."""
@@ -236,7 +236,7 @@ class Session:
         try:
             self.channel.receive(3)
         except WireTimeout:
-            self.cause = f"did not stop after {seconds:g} s, not even when interrupted"
+            self.cause = f"did not stop after {seconds:g} s, even when interrupted"
             raise self._dead(None) from None
         except WireError as error:
             raise self._dead(error) from None
@@ -244,7 +244,7 @@ class Session:
 
     def _dead(self, error) -> ProcessDied:
         self.end()
-        return ProcessDied(self.cause or ("ended" if "is gone" in str(error) else str(error)))
+        return ProcessDied(self.cause or ("stopped" if "is gone" in str(error) else str(error)))
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):

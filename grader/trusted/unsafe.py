@@ -35,7 +35,7 @@ class Unsafe:
     def launch(self) -> None:
         """Check that processes can be made."""
         if os.name == "nt":
-            raise NoSandbox("Windows can't hand a process its pipe. Use WSL 2, and bubblewrap.")
+            raise NoSandbox("Windows can't pass a socket to a process. Use WSL 2 and bubblewrap.")
 
     def start(self) -> None:
         """Do nothing: each session starts a process of its own."""

@@ -91,7 +91,7 @@ MUTANTS = {
         [("4 * shape[-1]", "0")],
         "batch normalisation is left out",
     ),
-    "only what is learnt": ("count", [("4 * shape", "2 * shape")], "means and variances as well"),
+    "only what is learned": ("count", [("4 * shape", "2 * shape")], "means and variances as well"),
     "share cut down": ("split", [("round(", "int(")], "round it"),
     "parts swapped": (
         "split",
