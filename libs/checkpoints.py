@@ -105,14 +105,14 @@ class Checkpoints:
         else:
             if self.steps:  # what has no index was never finished, and is no loss
                 raise CheckpointError(
-                    f"no checkpoint in {self.folder} is whole: "
+                    f"no intact checkpoint in {self.folder}: "
                     + "; ".join(f"ckpt-{step}: {what}" for step, what in wrong.items())
                     + ". Move the folder away to start from the beginning."
                 )
             step = None
         then = "started from the beginning" if step is None else f"went back to ckpt-{step}"
         for passed, problem in wrong.items():
-            warnings.warn(f"ckpt-{passed} passed over ({problem}); {then}.", stacklevel=2)
+            warnings.warn(f"ckpt-{passed} skipped ({problem}); {then}.", stacklevel=2)
         if step is not None:
             with _literal(self._prefix(step)) as prefix:
                 self.checkpoint.restore(prefix).assert_consumed()

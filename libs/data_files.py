@@ -170,8 +170,8 @@ def repair_hint(path: Path, dataset: str) -> str:
     """Say which one command brings a missing or damaged data file back."""
     if path.parent == ROOT / f"{dataset}_data" and (ROOT / ".git").exists():
         course = f'"{ROOT}"' if os.name == "nt" else shlex.quote(str(ROOT))
-        return f"Mend it with: git -C {course} checkout -- {dataset}_data/{path.name}"
-    return "With a network, mend it with: python -m libs.data_files"
+        return f"Repair it with: git -C {course} checkout -- {dataset}_data/{path.name}"
+    return "When online, repair it with: python -m libs.data_files"
 
 
 def main() -> int:

@@ -248,7 +248,7 @@ def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
     Y = np.asarray(Y)
     if Y.ndim == 0 or len(Y) != n:
         got = "a single value" if Y.ndim == 0 else f"{len(Y)} labels"
-        raise ValueError(f"X and Y must have one length, got {n} samples and {got}.")
+        raise ValueError(f"X and Y must have the same length, got {n} samples and {got}.")
     if Y.ndim > 1:
         if one_hot:
             raise ValueError(

@@ -82,7 +82,7 @@ class Report:
 def report() -> Report:
     """Look at everything the course needs: versions, processor, memory, disk, data files.
 
-    The report shows itself as a table; its ``problems`` must be mended first.
+    The report shows itself as a table; its ``problems`` must be solved first.
 
     Examples
     --------
@@ -144,7 +144,7 @@ def _keras() -> Line:
         legacy = True
     if legacy:
         how = "Restart the kernel, and import from libs before TensorFlow."
-        return Line("problem", "Keras", "TensorFlow uses another Keras, of version 2", how)
+        return Line("problem", "Keras", "TensorFlow uses Keras 2 instead", how)
     return _library("Keras", keras.__version__)
 
 

@@ -40,7 +40,7 @@ def numeric(array, name: str) -> np.ndarray:
     try:
         array = np.asarray(array)
     except ValueError as error:
-        raise ValueError(f"{name} must all have one shape; {error}.") from None
+        raise ValueError(f"{name} must all have the same shape; {error}.") from None
     if array.dtype.kind not in "fiu":
         raise TypeError(f"{name} must be float or integer, got {array.dtype}.")
     return array
@@ -129,9 +129,9 @@ def codes(array, name: str, length: int = 2) -> np.ndarray:
     """
     array = numeric(array, name)
     if array.ndim != 2 or array.shape[1] != length or not len(array):
-        mend = "Choose two columns of longer codes: codes[:, [0, 1]]." if length == 2 else ""
+        hint = "Choose two columns of longer codes: codes[:, [0, 1]]." if length == 2 else ""
         raise ValueError(
-            f"{name} must have shape [n, {length}], one code a row, got {list(array.shape)}. {mend}"
+            f"{name} must have shape [n, {length}], one code a row, got {list(array.shape)}. {hint}"
         )
     return finite(array if array.dtype.kind == "f" else array.astype(np.float64), name)
 

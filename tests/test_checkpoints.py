@@ -217,7 +217,7 @@ def test_a_torn_newest_checkpoint_is_passed_over_and_it_says_so(three, tmp_path,
     tear(folder)
     state = state_of(0)
     keeper = Checkpoints(state, folder)
-    with pytest.warns(UserWarning, match=r"ckpt-30 passed over \(.+\); went back to ckpt-20"):
+    with pytest.warns(UserWarning, match=r"ckpt-30 skipped \(.+\); went back to ckpt-20"):
         assert keeper.restore() == 20
     assert state.number.numpy() == 20
     # it goes on, and what was torn doesn't come back

@@ -128,7 +128,7 @@ def test_in_a_clone_the_mend_is_git_and_it_mends(course):
     path.write_bytes(cut_off(path.read_bytes()))
     with pytest.raises(DataFileError) as error:
         MNIST()
-    command = str(error.value).split("Mend it with: ")[1]
+    command = str(error.value).split("Repair it with: ")[1]
     subprocess.run(command, shell=True, check=True, capture_output=True)
     assert len(MNIST()) == 70_000
 

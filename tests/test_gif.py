@@ -109,7 +109,7 @@ def test_lists_of_frames_and_new_folders_are_fine(tmp_path):
         ([], {}, ValueError, r"imgs must have shape"),
         (np.zeros((0, 3, 3)), {}, ValueError, r"imgs is empty"),
         (np.zeros((3, 3)), {}, ValueError, r"got \[3, 3\]"),
-        ([np.zeros((2, 2)), np.zeros((3, 3))], {}, ValueError, r"must all have one shape"),
+        ([np.zeros((2, 2)), np.zeros((3, 3))], {}, ValueError, r"must all have the same shape"),
         (np.full((2, 3, 3), 1.5), {}, ValueError, r"imgs must lie in \[0, 1\], got 1.5 to 1.5"),
         (np.full((2, 3, 3), np.nan), {}, ValueError, r"imgs must be finite, got nan"),
         (np.full((2, 3, 3), 256), {}, ValueError, r"integers from 0 to 255, .* got int64 from 256"),

@@ -190,7 +190,7 @@ def test_how_it_reads(data_folder):
     (data_folder / "MNIST_data" / "t10k-labels-idx1-ubyte.gz").unlink()
     text = repr(report())
     assert "✗ MNIST data" in text
-    assert "→ With a network, mend it with: python -m libs.data_files" in text
+    assert "→ When online, repair it with: python -m libs.data_files" in text
     page = report()._repr_html_()
     assert page.count("<tr>") == 1 + len(report().lines)
     assert "One problem to solve first." in page

@@ -91,7 +91,7 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         (np.zeros((3, 784)), {}, ValueError, r"got \[3, 784\]\. Flat images need \.reshape"),
         (np.zeros((3, 4, 4, 2)), {}, ValueError, r"got \[3, 4, 4, 2\]"),
         (np.zeros((0, 4, 4)), {}, ValueError, r"images is empty"),
-        ([np.zeros((2, 2)), np.zeros((3, 3))], {}, ValueError, r"must all have one shape"),
+        ([np.zeros((2, 2)), np.zeros((3, 3))], {}, ValueError, r"must all have the same shape"),
         (np.array([[["a"]]]), {}, TypeError, r"images must be float or integer"),
         (np.zeros((1, 2, 2), bool), {}, TypeError, r"images must be float or integer, got bool"),
         (np.zeros((1, 2, 2)), {"padding": -1}, ValueError, r"padding .* got -1"),
@@ -335,7 +335,7 @@ def test_neighbours_stay_neighbours():
         (np.zeros((4, 3)), r"shape \[n, 2\], .* got \[4, 3\]\. .* codes\[:, \[0, 1\]\]"),
         (np.zeros((0, 2)), r"got \[0, 2\]"),
         (np.zeros(4), r"got \[4\]"),
-        ([[0, 1], [2]], r"must all have one shape"),
+        ([[0, 1], [2]], r"must all have the same shape"),
         (np.array([[0, 1], [np.nan, 1], [0, np.inf], [0, 0]]), r"2 of 8 numbers are NaN"),
     ],
 )
