@@ -3,8 +3,8 @@
 ``hostile`` runs in the sandbox, beside students' code. Of the course's folder that code sees this
 file, ``check``, ``hostile``, ``shared``, ``libs``, the two data sets, the assignment's own data and
 ``.venv``, and nothing else. All the rest of the grader is trusted: it imports nothing that is
-hostile, and takes from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` holds
-both sides to that.
+hostile, and takes from there JSON and raw arrays alone. ``tests/test_grader_boundary.py`` looks at
+the imports, ``tests/test_grader_attacks.py`` at what is seen and taken.
 """
 
 from pathlib import Path
