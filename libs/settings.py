@@ -1,7 +1,8 @@
 """The user's own settings, set aside before TensorFlow, Keras and matplotlib read them.
 
 This holds here and in child processes (but these read a matplotlibrc where they start); no file of
-the user's is changed. What was found is kept in :data:`FOUND`, for lesson 00. Needs Python only.
+the user's is changed. What was found is kept in :data:`FOUND`, for lesson 00. To import this file
+needs Python only; :func:`before_imports` imports matplotlib, :func:`after_imports` Keras.
 """
 
 import ast
