@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -181,3 +182,17 @@ def test_without_a_sandbox_commands_refuse(
     said = capsys.readouterr().err
     assert said.startswith("grader: Students' code is only run in a sandbox")
     assert said.count("\n") == 1
+
+
+@pytest.mark.sandbox
+def test_a_grader_that_reads_late_starts_a_process_all_the_same(monkeypatch):
+    send = sandbox.socket.send_fds
+
+    def send_and_rest(*arguments):
+        send(*arguments)
+        time.sleep(1)  # meanwhile all that the new process says has arrived
+
+    with sandbox.Sandbox([]) as box:
+        box.start()
+        monkeypatch.setattr(sandbox.socket, "send_fds", send_and_rest)
+        box.session().end()

@@ -114,14 +114,15 @@ class Sandbox:
                 socket.send_fds(self.control, [b"fork"], [theirs.fileno()])
                 theirs.close()
                 ours.settimeout(60)
-                reply, extra, _, _ = ours.recvmsg(500, socket.CMSG_SPACE(_CREDENTIALS.size))
+                # one byte: what follows it may have arrived already
+                reply, extra, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
                 if reply == b"!":
                     pid, _, _ = _CREDENTIALS.unpack(extra[0][2])
                     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
                     reply = ours.recv(1)
                     if reply == b"+":
                         return Session(ours, pid, self.memory)
-                    reply += ours.recv(400)
+                reply += ours.recv(400)
             ours.close()
             self.stop()
         raise NoSandbox(f"The sandbox can't start a process: {reply.decode(errors='replace')}")
