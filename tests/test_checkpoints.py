@@ -81,7 +81,9 @@ TRAINING = """
 # Importing TensorFlow takes seconds, so it is imported once, and every life is a fork of that:
 # of a process that has not used TensorFlow yet, or its threads would be missing in the fork.
 LIVES = """
-    import json, warnings
+    import contextlib, json, warnings
+
+    END_OF_TABLE = 0xDB4775248B80FB57.to_bytes(8, "little")
 
     def live(folder, result=None):
         process = os.fork()
@@ -101,7 +103,13 @@ LIVES = """
         return process
 
     def finished(folder):
-        return {path.name for path in folder.glob("*.index")}
+        # TensorFlow opens an index under its final name: whole once it has the end of a table
+        names = set()
+        for path in folder.glob("*.index"):
+            with contextlib.suppress(FileNotFoundError):  # an old one, deleted meanwhile
+                if path.read_bytes().endswith(END_OF_TABLE):
+                    names.add(path.name)
+        return names
 
     def writing(folder):
         # TensorFlow writes into a folder beside the checkpoint
