@@ -212,7 +212,7 @@ class Kernel:
         return None
 
     def try_pack(self, value, arrays: list):
-        """Pack a value; what does not travel is only named."""
+        """Pack a value; what can't be sent is only named."""
         before = len(arrays)
         try:
             return pack(value, arrays, self.pack_special)

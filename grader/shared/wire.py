@@ -14,6 +14,7 @@ import time
 import numpy as np
 
 JSON_LIMIT, ARRAYS_LIMIT, ITEMS_LIMIT, DEPTH_LIMIT = 16 << 20, 256 << 20, 100_000, 30
+_WHERE = "between the tests and your code"
 _DTYPES = {np.dtype(c).str for c in "?bBhHiIlLqQefdFD"}
 
 
@@ -57,7 +58,7 @@ class Channel:
         """
         text = json.dumps(message).encode()
         if len(text) > JSON_LIMIT or sum(a.nbytes for a in arrays) > ARRAYS_LIMIT:
-            raise ValueError(f"this is larger than {ARRAYS_LIMIT >> 20} MB, which can't be sent")
+            raise ValueError(f"data larger than {ARRAYS_LIMIT >> 20} MB can't be sent {_WHERE}")
         blobs = [np.ascontiguousarray(a).tobytes() for a in arrays]
         head = struct.pack(f">II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
         self.connection.settimeout(seconds)
@@ -101,7 +102,7 @@ class Channel:
         try:
             return json.loads(text), blobs
         except (ValueError, RecursionError):
-            raise WireError("sent what is not JSON") from None
+            raise WireError("sent something that is not JSON") from None
 
     def _read(self, size: int, deadline: float | None) -> bytes:
         parts, missing = [], size
@@ -141,7 +142,7 @@ def pack(value, arrays: list, special=lambda value: None):
     Raises
     ------
     TypeError
-        A kind that does not travel.
+        A kind that can't be sent.
     """
     if value is None or isinstance(value, bool | str):
         return value
@@ -162,10 +163,10 @@ def pack(value, arrays: list, special=lambda value: None):
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
         if array.dtype.str not in _DTYPES:
-            raise TypeError(f"an array of {array.dtype} does not travel")
+            raise TypeError(f"an array of {array.dtype} can't be sent {_WHERE}")
         arrays.append(array)
         return {"array": len(arrays) - 1, "dtype": array.dtype.str, "shape": list(array.shape)}
-    raise TypeError(f"{type(value).__name__} does not travel")
+    raise TypeError(f"a value of type {type(value).__name__} can't be sent {_WHERE}")
 
 
 def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, count=None):

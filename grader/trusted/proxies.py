@@ -82,7 +82,7 @@ class Process:
         return found
 
     def proxy(self, packed: dict, name: str):
-        """Return a proxy for an object that does not travel, None if the message is malformed."""
+        """Return a proxy for an object that can't be sent, None if the message is malformed."""
         match packed:
             case {"handle": int(number), "kind": "function"}:
                 return FunctionProxy(self, number, name)
@@ -189,7 +189,7 @@ class ModelProxy(FunctionProxy):
 
 
 class OpaqueProxy:
-    """Stands in for an object that does not travel."""
+    """Stands in for an object that can't be sent."""
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
