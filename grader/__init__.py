@@ -14,3 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 class GraderError(Exception):
     """A command can't do what it is asked to; the message, a line, says why and what to do."""
+
+
+class AssignmentError(GraderError):
+    """An assignment's source breaks a rule; the message says which."""

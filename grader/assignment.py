@@ -18,19 +18,16 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade
 from traitlets.config import Config
 
-from grader import ROOT, GraderError
+from grader import ROOT, AssignmentError
 from grader.check import test
 from grader.files import digest
-from grader.markers import HIDDEN_TESTS, SOLUTION
+from grader.markers import HIDDEN_TESTS, SOLUTION, STORED
+from grader.stored import FILE, frozen
 from grader.submission import clean, grade_id, kind, read_notebook
 
 _STUB = Config(
     ClearSolutions={"code_stub": {"python": "..."}, "text_stub": "*Write your answer here.*"}
 )
-
-
-class AssignmentError(GraderError):
-    """An assignment's source breaks a rule; the message says which."""
 
 
 @dataclass
@@ -108,6 +105,13 @@ class Assignment:
     ----------
     folder : pathlib.Path
         Of its source: ``homework/source/hw1``.
+
+    Attributes
+    ----------
+    written : nbformat.NotebookNode
+        The source as its author wrote it.
+    source : nbformat.NotebookNode
+        The same with its stored numbers put in.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -116,8 +120,12 @@ class Assignment:
         if not path.is_file():
             raise AssignmentError(f"{path} is missing.")
         content = path.read_bytes()
+        self.written = nbformat.reads(content.decode(), as_version=4)
+        self._check_markers()
+        self.source = frozen(self.folder, self.written)
+        if self.source is not self.written:
+            content += (self.folder / FILE).read_bytes()
         self.sha256 = digest(content)
-        self.source = nbformat.reads(content.decode(), as_version=4)
         metadata = self.source.metadata.get("homework", {})
         self.title, self.minutes = metadata.get("title", self.name), metadata.get("minutes", 60)
         self.cell_seconds = metadata.get("cell_seconds", 60)
@@ -156,10 +164,6 @@ class Assignment:
             The source breaks a rule.
         """
         notebook = nbformat.from_dict(self.source)
-        for cell in notebook.cells:
-            for region in (SOLUTION, HIDDEN_TESTS):
-                if problem := region.problem(cell.source):
-                    raise AssignmentError(f"{self.name}, cell {grade_id(cell)}: {problem}.")
         steps = [LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, AnnounceHiddenTests]
         steps += [ClearHiddenTests, ComputeChecksums]
         try:
@@ -181,6 +185,12 @@ class Assignment:
         }
         notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **own}
         return notebook
+
+    def _check_markers(self) -> None:
+        for cell in self.written.cells:
+            for region in (SOLUTION, HIDDEN_TESTS, STORED):
+                if problem := region.problem(cell.source):
+                    raise AssignmentError(f"{self.name}, cell {grade_id(cell)}: {problem}.")
 
     def merge(self, content: bytes) -> Merged:
         """Put a submission into the order of its source, with locked cells as they were.

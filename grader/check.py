@@ -168,6 +168,19 @@ def filled(*answers) -> bool:
     return not any(answer is None or answer is ... for answer in answers)
 
 
+def stored(value):
+    """Return a value whose numbers will stand here in the students' version, not the expression.
+
+    For an author's source; see homework/AUTHORING.md.
+
+    Examples
+    --------
+    >>> stored(2 + 2)
+    4
+    """
+    return value
+
+
 class expect:
     """What an answer should be. Each raises AssertionError with a sentence for the student."""
 

@@ -75,12 +75,16 @@ class Course:
         path = str(self.root / "gradebook.db")  # may hold what means something else in a URL
         self.database = url or URL.create("sqlite", database=path).render_as_string()
 
-    def assignment(self, name: str) -> Assignment:
-        """Return an assignment of this course."""
+    def source(self, name: str) -> Path:
+        """Return the folder of an assignment's source."""
         if not (self.root / "source" / name).is_dir() or not _STUDENT.fullmatch(name):
             there = ", ".join(self.assignments()) or "none"
             raise CourseError(f"There is no assignment {name!r}. There are: {there}.")
-        return Assignment(self.root / "source" / name)
+        return self.root / "source" / name
+
+    def assignment(self, name: str) -> Assignment:
+        """Return an assignment of this course."""
+        return Assignment(self.source(name))
 
     def assignments(self) -> list[str]:
         """Return the names of all assignments."""

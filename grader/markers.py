@@ -45,6 +45,7 @@ class Region:
 
 SOLUTION = Region("SOLUTION", indented=True)
 HIDDEN_TESTS = Region("HIDDEN TESTS", indented=False)
+STORED = Region("STORED", indented=True)  # what makes stored numbers, run at release only
 
 
 def answer_of(test_name: str) -> str:

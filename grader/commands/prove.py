@@ -15,8 +15,9 @@ from traitlets.config import Config
 
 from grader.assignment import Assignment, AssignmentError, blocks, hidden_blocks
 from grader.course import Course
-from grader.markers import HIDDEN_TESTS, SOLUTION, answer_of
+from grader.markers import HIDDEN_TESTS, SOLUTION, STORED, answer_of
 from grader.pool import Task, WorkerPool
+from grader.stored import differences
 from grader.submission import grade_id, kind
 from grader.trusted.sandbox import find_bubblewrap
 
@@ -45,6 +46,7 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
     """
     find_bubblewrap()
     problems = [*rules(assignment), *leaks(assignment)]
+    problems += differences(assignment.folder, assignment.written)
     mutants, variants, wrong = read_mutants(assignment)
     problems += wrong
     task = Task.of(assignment, [course.root])
@@ -137,8 +139,8 @@ def rules(assignment: Assignment) -> list[str]:
 def leaks(assignment: Assignment) -> list[str]:
     """Return each line of a solution or a hidden test that a released file holds."""
     secret = set()
-    for cell in assignment.source.cells:
-        for part in [*SOLUTION.bodies(cell.source), *HIDDEN_TESTS.bodies(cell.source)]:
+    for cell in assignment.written.cells:
+        for part in (b for r in (SOLUTION, HIDDEN_TESTS, STORED) for b in r.bodies(cell.source)):
             secret |= {line.strip() for line in part.splitlines()}
     public = {
         line.strip()

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import nbformat
 
+from grader.assignment import Assignment
 from grader.course import Course
 from grader.files import write
+from grader.stored import renew
 
 
 def release(course: Course, name: str) -> Path:
@@ -22,7 +24,9 @@ def release(course: Course, name: str) -> Path:
     pathlib.Path
         The folder to hand out.
     """
-    assignment = course.assignment(name)
+    source = course.source(name)
+    renew(source)
+    assignment = Assignment(source)
     folder = course.root / "release" / name
     write(folder / f"{name}.ipynb", nbformat.writes(assignment.released))
     for path in sorted(assignment.data.rglob("*")) if assignment.data else []:

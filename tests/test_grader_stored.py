@@ -1,0 +1,139 @@
+"""Stored numbers: made from the solution at release, and all that is handed out of a formula."""
+
+import json
+
+import pytest
+from grader_mini import CELLS, SETUP, write_course
+
+from grader import AssignmentError
+from grader.assignment import Assignment
+from grader.check import stored
+from grader.commands.release import release
+from grader.course import Course
+from grader.stored import FILE, calls, differences, freeze
+
+TEST = """with test("two numbers"):
+    ### BEGIN STORED
+    half = NUMBERS[:2] / 2  # é, two bytes
+    ### END STORED
+    expect.close(
+        double(NUMBERS[:2]),
+        stored(double(NUMBERS[:2])),
+        "double([0, 1])",
+        mistakes={"é: that is half": stored(half), "the sign": stored(-2 * NUMBERS[:2])},
+    )
+### BEGIN HIDDEN TESTS
+with test("other numbers", points=3):
+    expect.close(double(NUMBERS), stored(double(NUMBERS)), "double(x)")
+### END HIDDEN TESTS"""
+
+
+def course(root, test=TEST, **changes) -> Course:
+    """Write the small course with another test of double, and cells by name."""
+    changes = {"double-test": test, "imports": SETUP.replace("test", "stored, test"), **changes}
+    cells = [(kind, name, changes.get(name, text), n) for kind, name, text, n in CELLS]
+    return Course(write_course(root, cells))
+
+
+def test_stored_numbers_take_the_place_of_what_makes_them(tmp_path):
+    made = course(tmp_path)
+    release(made, "hw0")
+    assignment = made.assignment("hw0")
+    shown = assignment.stubs["double-test"].source
+    assert (
+        shown
+        == """with test("two numbers"):
+    expect.close(
+        double(NUMBERS[:2]),
+        [0.0, 2.0],
+        "double([0, 1])",
+        mistakes={"é: that is half": [0.0, 0.5], "the sign": [0.0, -2.0]},
+    )
+test.later(1, points=3)"""
+    )
+    # what marks is the same text; the hidden literal stays with the source
+    assert "[0.0, 2.0, 4.0, 6.0]" in assignment.cells["double-test"].source
+    released = json.dumps(assignment.released)
+    assert "half = " not in released
+    assert "6.0" not in released
+    assert differences(assignment.folder, assignment.written) == []
+
+
+def test_a_new_solution_needs_a_new_release(tmp_path):
+    made = course(tmp_path)
+    with pytest.raises(AssignmentError, match="Run: python -m grader release hw0"):
+        made.assignment("hw0")
+    release(made, "hw0")
+    before, path = made.assignment("hw0").sha256, made.source("hw0") / "hw0.ipynb"
+    text = path.read_text()
+    path.write_text(text.replace("Return twice x.", "Return x, twice."))
+    with pytest.raises(AssignmentError, match="Run: python -m grader release hw0"):
+        made.assignment("hw0")
+    release(made, "hw0")
+    assert made.assignment("hw0").sha256 != before
+    kept = made.source("hw0") / FILE
+    written = kept.stat().st_mtime_ns
+    release(made, "hw0")
+    assert kept.stat().st_mtime_ns == written, "nothing has changed"
+
+
+def test_a_value_that_the_solution_does_not_give_is_found(tmp_path):
+    made = course(tmp_path)
+    release(made, "hw0")
+    kept = made.source("hw0") / FILE
+    kept.write_text(kept.read_text().replace("[0.0, 0.5]", "[0.0, 0.75]"))
+    (said,) = differences(made.source("hw0"), made.assignment("hw0").written)
+    assert "stores [0.0, 0.75] for half, the solution gives [0.0, 0.5]" in said
+
+
+@pytest.mark.parametrize(
+    ("test", "says"),
+    [
+        (TEST.replace("stored(half)", "stored(object())"), "numbers and texts, not object"),
+        (TEST.replace("stored(half)", "stored(np.zeros(101))"), "101 numbers are too many"),
+        (TEST.replace("stored(half)", "stored(missing)"), "stored.missing. is never reached"),
+        (TEST.replace("stored(half)", "stored(half, 2)"), "takes one value"),
+        (TEST.replace("stored(half)", "[stored(i) for i in (1, 2)]"), "several values, in a loop"),
+        (TEST.replace("### END STORED", "### END"), "must be exactly these"),
+    ],
+)
+def test_what_cannot_be_stored_is_named(tmp_path, test, says):
+    with pytest.raises(AssignmentError, match=says):
+        release(course(tmp_path, test), "hw0")
+    assert not (tmp_path / "release").exists()
+
+
+def test_only_tests_store(tmp_path):
+    made = course(tmp_path, shown="print(stored(2))")
+    with pytest.raises(AssignmentError, match="hw0, cell shown: only a test cell may store"):
+        Assignment(made.source("hw0"))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("1 / 3", "0.3333333"),
+        ("np.float32([[1, 2.5]])", "[[1.0, 2.5]]"),
+        ("-0.0", "0.0"),
+        ("[np.inf, -np.inf, np.nan]", '[float("inf"), float("-inf"), float("nan")]'),
+        ("(np.int64(3), True, None, 'a')", "(3, True, None, 'a')"),
+        ("{'a': np.bool_(True)}", "{'a': True}"),
+        ("2**40", "1099511627776"),
+    ],
+)
+def test_a_value_is_written_as_python_reads_it(tmp_path, value, text):
+    test = TEST.replace("stored(half)", f"0 * len(repr(stored({value})))")
+    release(course(tmp_path, test), "hw0")
+    kept = json.loads((tmp_path / "source" / "hw0" / FILE).read_text())
+    assert kept["values"]["double-test"][1][1] == text
+
+
+def test_a_long_literal_goes_on_under_its_line():
+    source = "if True:\n    x = stored(numbers)\n    y = stored(2)"
+    assert [expression for *_, expression in calls(source)] == ["numbers", "2"]
+    text = freeze(source, ["[1,\n 2]", "3"])
+    assert text == "if True:\n    x = [1,\n         2]\n    y = 3"
+
+
+def test_in_its_source_a_value_is_itself():
+    assert stored("x") == "x"
