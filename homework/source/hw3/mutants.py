@@ -77,54 +77,80 @@ MUTANTS = {
     ),
     "encoder without biases": (
         "encode",
-        [(" + b1", ""), (" + b2", "")],
+        [("x @ W1 + b1", "x @ W1"), ("@ W2 + b2", "@ W2")],
         "both biases are left out",
     ),
-    "first bias left out": ("encode", [(" + b1", "")], "the bias b1 is left out"),
-    "relu forgotten": ("encode", [("tf.nn.relu(x @ W1 + b1)", "(x @ W1 + b1)")], "relu is missing"),
-    "relu on the code": (
+    "first bias left out": ("encode", [("x @ W1 + b1", "x @ W1")], "the bias b1 is left out"),
+    "no leak at all": (
         "encode",
-        [("tf.nn.relu(x @ W1 + b1) @ W2 + b2", "tf.nn.relu(tf.nn.relu(x @ W1 + b1) @ W2 + b2)")],
-        "the code is cut off at 0",
+        [("tf.nn.leaky_relu(x @ W1 + b1, 0.1)", "tf.nn.relu(x @ W1 + b1)")],
+        "cut off at 0",
     ),
-    "bias after the relu": (
+    "the library's own leak": ("encode", [("b1, 0.1)", "b1)")], "a leak of a fifth"),
+    "linear": (
         "encode",
-        [("tf.nn.relu(x @ W1 + b1)", "(tf.nn.relu(x @ W1) + b1)")],
-        "b1 comes inside the relu",
+        [("tf.nn.leaky_relu(x @ W1 + b1, 0.1)", "(x @ W1 + b1)")],
+        "pass on everything",
+    ),
+    "a leak in the code": (
+        "encode",
+        [
+            ("return tf.nn.leaky_relu(x", "return tf.nn.leaky_relu(tf.nn.leaky_relu(x"),
+            ("@ W2 + b2", "@ W2 + b2, 0.1)"),
+        ],
+        "the code leaks too",
+    ),
+    "bias after the leak": (
+        "encode",
+        [("tf.nn.leaky_relu(x @ W1 + b1, 0.1)", "(tf.nn.leaky_relu(x @ W1, 0.1) + b1)")],
+        "b1 comes before the leak",
     ),
     "decoder's biases in the encoder": (
         "encode",
         [("x @ W1 + b1", "x @ W1 + weights[4]")],
         "c1 is the decoder's bias",
     ),
-    "transpose forgotten": ("decode", [("tf.transpose(W2)", "W2")], "Matrix size-incompatible"),
+    "transpose forgotten": ("encode", [("tf.transpose(W2)", "W2")], "Matrix size-incompatible"),
     "encoder's bias in the decoder": (
-        "decode",
+        "encode",
         [("+ c1", "+ weights[1]")],
         "b1 is the encoder's bias",
     ),
-    "decoder without biases": ("decode", [(" + c1", ""), (" + c2", "")], "both biases"),
-    "relu at the end": (
-        "decode",
+    "decoder without biases": (
+        "encode",
         [
-            ("return tf.nn.relu(z", "return tf.nn.relu(tf.nn.relu(z"),
+            ("tf.transpose(W2) + c1", "tf.transpose(W2)"),
+            ("tf.transpose(W1) + c2", "tf.transpose(W1)"),
+        ],
+        "both biases",
+    ),
+    "relu at the end": (
+        "encode",
+        [
+            ("return tf.nn.leaky_relu(z", "return tf.nn.relu(tf.nn.leaky_relu(z"),
             ("@ tf.transpose(W1) + c2", "@ tf.transpose(W1) + c2)"),
         ],
-        "no relu at the end",
+        "nothing is cut off at the end",
     ),
-    "no relu in the decoder": ("decode", [("tf.nn.relu", "")], "relu is missing"),
-    "sum for mean": ("errors", [("reduce_mean", "reduce_sum")], "the mean is missing"),
-    "one number for all images": ("errors", [(", axis=1", "")], "each has its own"),
-    "wrong axis": ("errors", [("axis=1", "axis=0")], "mean over the pixels, axis 1"),
-    "absolute difference": (
-        "errors",
-        [("(rebuilt - x) ** 2", "abs(rebuilt - x)")],
-        "absolute difference",
+    "no slope through NumPy": (
+        "encode",
+        [
+            (
+                "return tf.nn.leaky_relu(x @ W1 + b1, 0.1) @ W2 + b2",
+                "h = np.asarray(x @ W1 + b1)\n    return np.where(h > 0, h, h / 10) @ W2 + b2",
+            )
+        ],
+        "no slope reaches b1",
     ),
-    "averaged before the square": (
-        "errors",
-        "def errors(x, rebuilt):\n    return tf.reduce_mean(rebuilt - x, axis=1) ** 2\n",
-        "square first",
+    "slopes made up": (
+        "encode",
+        [
+            (
+                "    return tape.gradient(loss, weights)",
+                "    return [tf.ones_like(w) for w in weights]",
+            )
+        ],
+        "the slope by W1",
     ),
     "loss summed": ("train-step", [("reduce_mean", "reduce_sum")], "that is the sum"),
     "uphill": ("train-step", [("- rate * slope", "+ rate * slope")], "they climb"),
@@ -219,75 +245,182 @@ MUTANTS = {
         "    return np.array(taken)\n",
         "nearest code that is left",
     ),
-    "upside down": ("plane", [("high[1], low[1], n", "low[1], high[1], n")], "y points up"),
-    "column by column": (
-        "plane",
-        [("np.meshgrid(x, y)", 'np.meshgrid(x, y, indexing="ij")')],
-        "column by column",
+    "the standard Gaussian at the other end": (
+        "kl",
+        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    return 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1)\n",
+        "the other cloud has its own mean",
     ),
-    "x and y swapped": (
-        "plane",
-        [("[columns.ravel(), rows.ravel()]", "[rows.ravel(), columns.ravel()]")],
-        "x and y are swapped",
-    ),
-    "far end left out": (
-        "plane",
-        [
-            ("high[0], n)", "high[0], n, endpoint=False)"),
-            ("low[1], n)", "low[1], n, endpoint=False)"),
-        ],
-        "the far end is missing",
-    ),
-    "off by one": (
-        "plane",
-        [("high[0], n)", "high[0], n + 1)"), ("low[1], n)", "low[1], n + 1)")],
-        "has shape [16, 2], expected [9, 2]",
-    ),
-    "colours count alike": (
-        "square",
-        [("picture[..., :3] @ np.array([0.299, 0.587, 0.114])", "picture[..., :3].mean(axis=2)")],
-        "three colours count alike",
-    ),
-    "red and blue swapped": (
-        "square",
-        [("[0.299, 0.587, 0.114]", "[0.114, 0.587, 0.299]")],
-        "red and blue are swapped",
-    ),
-    "cut out at the corner": (
-        "square",
-        [("(grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2", "0, 0")],
-        "not in the middle",
-    ),
-    "largest square, multiple or not": (
-        "square",
+    "clouds swapped": (
+        "kl",
         [
             (
-                "(grey.shape[0] - side) // 2, (grey.shape[1] - side) // 2",
-                "(grey.shape[0] - min(grey.shape)) // 2, (grey.shape[1] - min(grey.shape)) // 2",
+                "def kl(mean, log_variance, other_mean, other_log_variance)",
+                "def kl(other_mean, other_log_variance, mean, log_variance)",
             )
         ],
-        "is a multiple of size",
+        "of the other cloud from the first",
     ),
-    "single pixels picked": (
-        "square",
-        [("blocks.mean(axis=(1, 3))", "blocks[:, 0, :, 0]")],
-        "single pixels are picked",
+    "half forgotten": ("kl", [(" / 2", "")], "the half is missing"),
+    "mean over the dimensions": ("kl", [("each.sum(", "each.mean(")], "dimensions add up"),
+    "one forgotten": ("kl", [(" - 1 +", " +")], "the −1 of each dimension"),
+    "deviations for variances": (
+        "kl",
+        [
+            ("np.exp(log_variance)", "np.exp(log_variance / 2)"),
+            ("np.exp(other_log_variance)", "np.exp(other_log_variance / 2)"),
+        ],
+        "exp(log-variance) is the variance",
     ),
-    "means cut down, not rounded": (
-        "square",
-        [("np.rint(blocks.mean(axis=(1, 3)))", "blocks.mean(axis=(1, 3))")],
-        "cut down, not rounded",
+    "the means' distance unscaled": (
+        "kl",
+        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    each = np.exp(log_variance - other_log_variance) + (mean - other_mean) ** 2\n"
+        "    each += other_log_variance - log_variance - 1\n"
+        "    return each.sum(axis=1) / 2\n",
+        "counts by the other cloud's variance",
     ),
-    "opacity not expected": ("square", [("picture[..., :3]", "picture")], "ValueError in line"),
-    "grey not expected": (
-        "square",
-        [("picture if picture.ndim == 2 else picture", "picture")],
-        "IndexError",
+    "by draws": (
+        "kl",
+        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    e = np.random.default_rng(0).normal(size=(1000, *mean.shape))\n"
+        "    z = mean + np.exp(log_variance / 2) * e\n"
+        "    log_q = -0.5 * (log_variance + e**2)\n"
+        "    far = (z - other_mean) ** 2 / np.exp(other_log_variance)\n"
+        "    log_p = -0.5 * (other_log_variance + far)\n"
+        "    return (log_q - log_p).sum(axis=2).mean(axis=0)\n",
+        "kl(…) ",
     ),
-    "odd rests the other way round": (
-        "square",
-        [("(grey.shape[1] - side) // 2", "(grey.shape[1] - side + 1) // 2")],
-        "17 by 9 pixels with opacity",
+    "price added": ("elbo", [(" - price", " + price")], "the price is added"),
+    "price forgotten": ("elbo", [(" - price", "")], "the price of the cloud is missing"),
+    "mean over the pixels": (
+        "elbo",
+        [("gain = -np.sum(", "gain = -np.mean(")],
+        "a sum over the pixels",
+    ),
+    "constants left out": (
+        "elbo",
+        [(" + np.log(2 * np.pi * s**2)", "")],
+        "the constants of the density are left out",
+    ),
+    "noise times the variance": (
+        "elbo",
+        [("np.exp(log_variance / 2)", "np.exp(log_variance)")],
+        "stretched by the deviation",
+    ),
+    "nothing drawn": ("elbo", [(" * noise", " * 0 * noise")], "nothing is drawn"),
+    "first draw only": ("elbo", [("gain.mean(axis=0)", "gain[0]")], "only the first draw"),
+    "root of s forgotten": ("elbo", [("(gap / s) ** 2", "gap**2 / s")], "divide by s squared"),
+    "s for its square in the evidence": (
+        "evidence",
+        [("s**2 * np.eye", "s * np.eye")],
+        "its variance, s squared",
+    ),
+    "two pi forgotten": ("evidence", [("2 * np.pi * covariance", "covariance")], "the 2π"),
+    "the whole exponent": ("evidence", [("[1]) / 2", "[1])")], "the half is missing"),
+    "mean not subtracted from x": ("evidence", [("x - c,", "x,")], "the mean of x is c"),
+    "codes stand still": ("evidence", [("W.T @ W + ", "")], "the codes vary too"),
+    "determinant by itself": (
+        "evidence",
+        [
+            (
+                "np.linalg.slogdet(2 * np.pi * covariance)[1]",
+                "np.log(np.maximum(np.linalg.det(2 * np.pi * covariance), 0))",
+            )
+        ],
+        "not finite",
+    ),
+    "a bound for the evidence": (
+        "evidence",
+        "def evidence(x, W, c, s):\n"
+        "    z = np.random.default_rng(0).normal(size=(2000, 1, len(W)))\n"
+        "    gap = (x - c - z @ W) / s\n"
+        "    return (-0.5 * (gap**2 + np.log(2 * np.pi * s**2))).sum(axis=2).mean(axis=0)\n",
+        "evidence(…)",
+    ),
+    "least squares": (
+        "cloud",
+        [("W @ W.T + s**2 * np.eye(len(W))", "W @ W.T")],
+        "the price is forgotten",
+    ),
+    "dimension by dimension": (
+        "cloud",
+        [("W @ W.T + s**2", "np.diag(np.sum(W**2, axis=1)) + s**2")],
+        "the dimensions depend on each other",
+    ),
+    "c forgotten": ("cloud", [("W @ (x - c).T", "W @ x.T")], "c is to be subtracted"),
+    "variances for logarithms": (
+        "cloud",
+        [("-np.log(1 + np.sum(W**2, axis=1) / s**2)", "1 / (1 + np.sum(W**2, axis=1) / s**2)")],
+        "asked are their logarithms",
+    ),
+    "logarithms of deviations": (
+        "cloud",
+        [("-np.log(1 +", "-0.5 * np.log(1 +")],
+        "asked are those of variances",
+    ),
+    "the true posterior's variances": (
+        "cloud",
+        [
+            (
+                "-np.log(1 + np.sum(W**2, axis=1) / s**2)",
+                "np.log(np.diag(np.linalg.inv(np.eye(len(W)) + W @ W.T / s**2)))",
+            )
+        ],
+        "hang together",
+    ),
+    "one cloud for all": (
+        "cloud",
+        [("np.tile(log_variance, (len(x), 1))", "log_variance")],
+        "has shape [2], expected [2, 2]",
+    ),
+    # what somebody tries who wants the points without the answer
+    "the visible test by heart": (
+        "preprocess",
+        "def preprocess(pixels, mean):\n"
+        "    if len(pixels) == 2:\n"
+        "        return np.float32([[-0.5, -0.05, 0.275, 0], [0.5, 0.55, -0.125, -0.8]])\n"
+        "    return np.float32([[0.5, 0.3, -0.5, -0.3]])\n",
+        "expected [5, 12]",
+    ),
+    "equal to everything": (
+        "deprocess",
+        "class Yes:\n"
+        "    shape, dtype = (1, 2, 3), np.dtype('uint8')\n"
+        "    __eq__ = __le__ = __ge__ = lambda *_: True\n\n\n"
+        "def deprocess(rows, mean, height, width):\n"
+        "    return Yes()\n",
+        "an object of type Yes",
+    ),
+    "one number for an array": (
+        "evidence",
+        "def evidence(x, W, c, s):\n    return -3.89483\n",
+        "has shape [], expected [2]",
+    ),
+    "the grader rewritten": (
+        "elbo",
+        "import grader.check\n\n"
+        "grader.check.expect.close = grader.check.expect.shape = lambda *_, **__: None\n"
+        "np.allclose = np.isclose = lambda *_, **__: np.True_\n\n\n"
+        "def elbo(x, mean, log_variance, noise, W, c, s):\n"
+        "    return np.zeros(len(x))\n",
+        "elbo(…)",
+    ),
+    "taken from whoever calls": (
+        "kl",
+        "import sys\n\n\n"
+        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    frame, found = sys._getframe(), None\n"
+        "    while frame:\n"
+        "        found = frame.f_locals.get('right', frame.f_globals.get('right', found))\n"
+        "        frame = frame.f_back\n"
+        "    return np.zeros(len(mean)) if found is None else found\n",
+        "kl(…)",
+    ),
+    "nothing moves": (
+        "train-step",
+        TOY + "    return tf.reduce_mean((rebuild(x, weights) - x) ** 2)\n",
+        "they have not moved",
     ),
 }
 
@@ -311,16 +444,43 @@ VARIANTS = {
     "layers as functions of Keras": {
         "encode": "import keras\n\n\n"
         "def encode(x, weights):\n"
-        "    hidden = keras.ops.relu(keras.ops.matmul(x, weights[0]) + weights[1])\n"
-        "    return keras.ops.add(keras.ops.matmul(hidden, weights[2]), weights[3])\n",
-        "decode": "def decode(z, weights):\n"
-        "    hidden = tf.matmul(z, weights[2], transpose_b=True) + weights[4]\n"
-        "    hidden = tf.maximum(hidden, 0.0)\n"
-        "    return tf.linalg.matmul(hidden, weights[0], transpose_b=True) + weights[5]\n",
+        "    h = keras.ops.matmul(x, weights[0]) + weights[1]\n"
+        "    h = keras.ops.leaky_relu(h, negative_slope=0.1)\n"
+        "    return keras.ops.add(keras.ops.matmul(h, weights[2]), weights[3])\n\n\n"
+        "def decode(z, weights):\n"
+        "    h = tf.matmul(z, weights[2], transpose_b=True) + weights[4]\n"
+        "    h = tf.maximum(h, 0.0) + 0.1 * tf.minimum(h, 0.0)\n"
+        "    return tf.linalg.matmul(h, weights[0], transpose_b=True) + weights[5]\n\n\n"
+        "def slopes(x, weights):\n"
+        "    with tf.GradientTape() as tape:\n"
+        "        tape.watch(weights)\n"
+        "        loss = tf.reduce_mean(decode(encode(x, weights), weights) ** 2)\n"
+        "    return tape.gradient(loss, weights)\n",
     },
-    "errors in NumPy, image by image": {
-        "errors": "def errors(x, rebuilt):\n"
-        "    return [float(np.mean(np.square(a - b))) for a, b in zip(x, rebuilt)]\n"
+    "densities from SciPy, row by row": {
+        "kl": "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    results = []\n"
+        "    for m, v, om, ov in zip(mean, log_variance, other_mean, other_log_variance):\n"
+        "        ratio = np.exp(v) / np.exp(ov)\n"
+        "        far = (om - m) @ np.diag(1 / np.exp(ov)) @ (om - m)\n"
+        "        results.append((ratio.sum() - len(m) + far - np.log(ratio).sum()) / 2)\n"
+        "    return results\n",
+        "elbo": "from scipy.stats import norm\n\n\n"
+        "def elbo(x, mean, log_variance, noise, W, c, s):\n"
+        "    total = np.zeros(len(x))\n"
+        "    for e in noise:\n"
+        "        y = c + (mean + np.sqrt(np.exp(log_variance)) * e) @ W\n"
+        "        total += norm.logpdf(x, y, s).sum(axis=1)\n"
+        "    kl = 0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).sum(axis=1)\n"
+        "    return total / len(noise) - kl\n",
+        "evidence": "from scipy.stats import multivariate_normal\n\n\n"
+        "def evidence(x, W, c, s):\n"
+        "    covariance = np.dot(W.T, W) + np.diag(np.full(len(c), s**2))\n"
+        "    return multivariate_normal(c, covariance).logpdf(x)\n",
+        "cloud": "def cloud(x, W, c, s):\n"
+        "    pull = np.linalg.inv(np.eye(len(W)) + W @ W.T / s**2)\n"
+        "    mean = (x - c) @ W.T / s**2 @ pull\n"
+        "    return [mean, 0 * mean - np.log1p((W**2).sum(1) / s**2)]\n",
     },
     "a step that changes the weights itself": {
         "train-step": TOY + "    with tf.GradientTape() as tape:\n"
@@ -339,27 +499,5 @@ VARIANTS = {
         "    taken = np.empty(len(codes), int)\n"
         "    taken[place] = of_code\n"
         "    return taken\n",
-        "plane": "def plane(low, high, n):\n"
-        "    codes = []\n"
-        "    for i in range(n):\n"
-        "        for j in range(n):\n"
-        "            x = low[0] + (high[0] - low[0]) * j / (n - 1)\n"
-        "            codes.append((x, high[1] - (high[1] - low[1]) * i / (n - 1)))\n"
-        "    return codes\n",
-    },
-    "block by block": {
-        "square": "def square(picture, size):\n"
-        "    grey = np.asarray(picture, dtype=float)\n"
-        "    if grey.ndim == 3:\n"
-        "        grey = 0.299 * grey[:, :, 0] + 0.587 * grey[:, :, 1] + 0.114 * grey[:, :, 2]\n"
-        "    h, w = grey.shape\n"
-        "    k = min(h // size, w // size)\n"
-        "    top, left = (h - k * size) // 2, (w - k * size) // 2\n"
-        "    small = np.zeros((size, size), np.uint8)\n"
-        "    for i in range(size):\n"
-        "        for j in range(size):\n"
-        "            y, x = top + i * k, left + j * k\n"
-        "            small[i, j] = round(grey[y : y + k, x : x + k].mean())\n"
-        "    return small\n"
     },
 }
