@@ -280,17 +280,6 @@ MUTANTS = {
         "    return each.sum(axis=1) / 2\n",
         "counts by the other cloud's variance",
     ),
-    "by draws": (
-        "kl",
-        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
-        "    e = np.random.default_rng(0).normal(size=(1000, *mean.shape))\n"
-        "    z = mean + np.exp(log_variance / 2) * e\n"
-        "    log_q = -0.5 * (log_variance + e**2)\n"
-        "    far = (z - other_mean) ** 2 / np.exp(other_log_variance)\n"
-        "    log_p = -0.5 * (other_log_variance + far)\n"
-        "    return (log_q - log_p).sum(axis=2).mean(axis=0)\n",
-        "kl(…) ",
-    ),
     "price added": ("elbo", [(" - price", " + price")], "the price is added"),
     "price forgotten": ("elbo", [(" - price", "")], "the price of the cloud is missing"),
     "mean over the pixels": (
@@ -309,7 +298,6 @@ MUTANTS = {
         "stretched by the deviation",
     ),
     "nothing drawn": ("elbo", [(" * noise", " * 0 * noise")], "nothing is drawn"),
-    "first draw only": ("elbo", [("gain.mean(axis=0)", "gain[0]")], "only the first draw"),
     "root of s forgotten": ("elbo", [("(gap / s) ** 2", "gap**2 / s")], "divide by s squared"),
     "s for its square in the evidence": (
         "evidence",
@@ -317,7 +305,6 @@ MUTANTS = {
         "its variance, s squared",
     ),
     "two pi forgotten": ("evidence", [("2 * np.pi * covariance", "covariance")], "the 2π"),
-    "the whole exponent": ("evidence", [("[1]) / 2", "[1])")], "the half is missing"),
     "mean not subtracted from x": ("evidence", [("x - c,", "x,")], "the mean of x is c"),
     "codes stand still": ("evidence", [("W.T @ W + ", "")], "the codes vary too"),
     "determinant by itself": (
@@ -354,11 +341,6 @@ MUTANTS = {
         [("-np.log(1 + np.sum(W**2, axis=1) / s**2)", "1 / (1 + np.sum(W**2, axis=1) / s**2)")],
         "asked are their logarithms",
     ),
-    "logarithms of deviations": (
-        "cloud",
-        [("-np.log(1 +", "-0.5 * np.log(1 +")],
-        "asked are those of variances",
-    ),
     "the true posterior's variances": (
         "cloud",
         [
@@ -391,11 +373,6 @@ MUTANTS = {
         "def deprocess(rows, mean, height, width):\n"
         "    return Yes()\n",
         "an object of type Yes",
-    ),
-    "one number for an array": (
-        "evidence",
-        "def evidence(x, W, c, s):\n    return -3.89483\n",
-        "has shape [], expected [2]",
     ),
     "the grader rewritten": (
         "elbo",

@@ -12,6 +12,21 @@ RAW = (  # of both functions of `checkpoint`, without the check of the checksum
     '    return {**state, "step": int(state["step"])}\n'
 )
 
+KERAS = (
+    "    pixels = keras.Input((28, 28), dtype='uint8')\n"
+    "    x = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pixels))\n"
+    "    dense = keras.layers.Dense(10, activation='softmax')\n"
+    "    KEPT.append(keras.Model(pixels, dense(x)))\n"
+    "    dense.set_weights([W, b])\n"
+    "    return KEPT[-1]\n"
+)
+FAKED = (  # of the functions of `hand-over`
+    "KEPT = []\n\n\n"
+    "def hand_over(W, b):\n{model}\n\n"
+    "def to_bytes(model):\n    {to}\n\n\n"
+    "def from_bytes(content):\n    return {back}\n"
+)
+
 # name: (answer's grade_id, change, part of the message that says why)
 # a change is a list of (old, new) in the solution, or the whole cell's new text
 MUTANTS = {
@@ -33,7 +48,7 @@ MUTANTS = {
     ),
     "step not stored": ("train", [('state["step"] + steps\n', 'state["step"]\n')], "step"),
     "velocity left out": ("train", [("MOMENTUM *", "0 *")], "the velocity is left out"),
-    "uphill": ("train", [("- rate_at(step)", "+ rate_at(step)")], "W climbs"),
+    "uphill": ("train", [("- rate_at(step)", "+ rate_at(step)")], "b climbs"),
     "bias never moves": (
         "train",
         [('(("W", dW), ("b", db))', '(("W", dW),)')],
@@ -44,6 +59,12 @@ MUTANTS = {
         "train",
         [("losses.append(loss)", "losses = [loss]")],
         "has shape [1]",
+    ),
+    "a constant of the right shape": (
+        "train",
+        "def train(state, images, labels, steps):\n"
+        "    return {**state, 'step': state['step'] + steps}, [1.098612] * steps\n",
+        "b does not move",
     ),
     "checksum not looked at": ("checkpoint", RAW, "a byte is wrong"),
     "checksum behind": (
@@ -66,7 +87,69 @@ MUTANTS = {
     "unpickles": (
         "checkpoint",
         [("allow_pickle=False", "allow_pickle=True")],
-        "whoever made the file can run code here",
+        "an entry holds a pickled object: unpack did what the file told it to",
+    ),
+    "unpickles first": (
+        "checkpoint",
+        [
+            (
+                "    if hashlib",
+                "    import pickle\n\n"
+                "    try:\n"
+                "        return pickle.loads(whole[32:])\n"
+                "    except Exception:\n"
+                "        pass\n"
+                "    if hashlib",
+            )
+        ],
+        "a pickled object stands in place of the entries: unpack did what",
+    ),
+    "unpickles before it looks at the checksum": (
+        "checkpoint",
+        [
+            (
+                "    if hashlib",
+                "    try:\n"
+                "        dict(np.load(io.BytesIO(whole[32:]), allow_pickle=True))\n"
+                "    except TypeError:\n"
+                "        pass\n"
+                "    if hashlib",
+            )
+        ],
+        "unpack did what the file told it to",
+    ),
+    "refuses by another error": (
+        "checkpoint",
+        [("raise ValueError(", "raise KeyError(")],
+        "no ValueError",
+    ),
+    "nothing is packed": (
+        "checkpoint",
+        "def pack(state):\n    return state\n\n\ndef unpack(content):\n    return content\n",
+        "expected numbers",
+    ),
+    "all in a pickle": (
+        "checkpoint",
+        "import pickle\n\n\n"
+        "def pack(state):\n"
+        "    content = pickle.dumps(state)\n"
+        "    return np.frombuffer(hashlib.sha256(content).digest() + content, np.uint8)\n\n\n"
+        "def unpack(content):\n"
+        "    return pickle.loads(content.tobytes()[32:])\n",
+        "np.savez did not write that",
+    ),
+    "keeps it beside the bytes": (
+        "checkpoint",
+        "KEPT = []\n\n\n"
+        "def pack(state):\n"
+        "    KEPT.append(state)\n"
+        "    file = io.BytesIO()\n"
+        "    np.savez(file, **state)\n"
+        "    content = file.getvalue()\n"
+        "    return np.frombuffer(hashlib.sha256(content).digest() + content, np.uint8)\n\n\n"
+        "def unpack(content):\n"
+        "    return KEPT[-1]\n",
+        "W of another",
     ),
     "saved with half the digits": (
         "checkpoint",
@@ -105,8 +188,26 @@ MUTANTS = {
         [('"float32": 4 * count', '"float32": sum(a.nbytes for a in weights)')],
         "a 32-bit float has four bytes",
     ),
-    "scales left out": ("report", [("count + 4 * len(weights)", "count")], "scale is left out"),
-    "one scale for all": ("report", [("4 * len(weights)", "4")], "not one for all"),
+    "scales left out": (
+        "report",
+        [("array.size + 4 * array.shape[-1] for", "array.size for")],
+        "the scales are left out",
+    ),
+    "units on the first axis": ("report", [("shape[-1]", "shape[0]")], '"int8"'),
+    "the visible report by heart": (
+        "report",
+        "def report(weights):\n    return {'parameters': 7850, 'float32': 31400, 'int8': 7920}\n",
+        '"parameters"',
+    ),
+    "equal to everything": (
+        "report",
+        "class Yes(dict):\n"
+        "    __eq__ = lambda *_: True\n"
+        "    __getitem__ = lambda self, key: self\n\n\n"
+        "def report(weights):\n"
+        "    return Yes(parameters=0, float32=0, int8=0)\n",
+        '"parameters"',
+    ),
     "epsilon left out": ("fold", [(" + EPSILON", "")], "EPSILON is left out"),
     "variance for its root": (
         "fold",
@@ -126,23 +227,32 @@ MUTANTS = {
         "not each feature",
     ),
     "cut off, not rounded": ("quantise", [("np.rint(w / scale)", "(w / scale)")], "round, don't"),
-    "sign forgotten": ("quantise", [("np.abs(w).max()", "w.max()")], "without its sign"),
+    "sign forgotten": ("quantise", [("np.abs(w).max(", "w.max(")], "without its sign"),
     "128 steps": ("quantise", [("/ 127", "/ 128")], "not 128"),
-    "zero divided by zero": ("quantise", [(" or 1.0", "")], "the scale of zeros"),
+    "one scale for all": (
+        "quantise",
+        [("np.abs(w).max(axis=0)", "np.full(w.shape[1], np.abs(w).max())")],
+        "each unit (column) has its own",
+    ),
+    "zero divided by zero": (
+        "quantise",
+        [("    scale[scale == 0] = 1\n", "")],
+        "the first one of zeros",
+    ),
     "floats for q": ("quantise", [(".astype(np.int8), scale", ", scale")], "expected int8"),
     "int8 runs over": (
         "quantise",
         [
             (
-                "q.astype(np.float32) * np.float32(scale)",
-                "(q * np.int8(scale)).astype(np.float32) if scale > 1 else q * np.float32(scale)",
+                "q.astype(np.float32) * scale.astype(np.float32)",
+                "np.float32(q * scale.astype(np.int8) if scale.min() > 1 else q * scale)",
             )
         ],
         "int8 ends at 127",
     ),
     "double precision": (
         "quantise",
-        [("q.astype(np.float32) * np.float32(scale)", "q * float(scale)")],
+        [("q.astype(np.float32) * scale.astype(np.float32)", "q * scale")],
         "float64",
     ),
     "pixels not divided": (
@@ -161,20 +271,51 @@ MUTANTS = {
         "the softmax is missing",
     ),
     "b forgotten": ("hand-over", [("[W, b]", "[W, 0 * b]")], "b is left out"),
-    "parameters for bytes": (
+    "without a file": (
         "hand-over",
-        [("path.stat().st_size", "model.count_params()")],
-        "asked are the file's bytes",
+        FAKED.format(
+            model=KERAS, to="return np.frombuffer(b'PK' + bytes(40_000), np.uint8)", back="KEPT[-1]"
+        ),
+        "to_bytes(model) is no .keras file",
+    ),
+    "a file, but the model kept beside it": (
+        "hand-over",
+        [
+            ("    return model\n", "    KEPT.append(model)\n    return model\n"),
+            ("def hand_over", "KEPT = []\n\n\ndef hand_over"),
+            ("return keras.saving.load_model(path)", "return KEPT[-1]"),
+        ],
+        "the parameters of another model",
+    ),
+    "without Keras, a class that looks like it": (
+        "hand-over",
+        FAKED.format(
+            model="    class Model:\n"
+            "        count_params = lambda self: 7850\n"
+            "        predict = __call__ = lambda self, x, **_: probabilities(\n"
+            "            x.reshape(-1, 784) / 255, W, b\n"
+            "        )\n\n"
+            "    KEPT.append(Model())\n"
+            "    return KEPT[-1]\n",
+            to="return np.frombuffer(b'PK' + bytes(40_000), np.uint8)",
+            back="KEPT[-1]",
+        ),
+        "to_bytes(model) is no .keras file",
     ),
     "another model comes back": (
         "hand-over",
         [
             (
-                "keras.saving.load_model(path), path",
-                "hand_over(np.zeros((784, 10)), np.zeros(10)), path",
+                "return keras.saving.load_model(path)",
+                "return hand_over(np.zeros((784, 10)), np.zeros(10))",
             )
         ],
         "something else than the one you saved",
+    ),
+    "whatever a file brings along": (
+        "hand-over",
+        [("load_model(path)", "load_model(path, safe_mode=False)")],
+        "it runs what strangers wrote",
     ),
 }
 
@@ -196,10 +337,12 @@ VARIANTS = {
         "        b += vb\n"
         "    return {'step': done + steps, 'vb': vb, 'vW': vW, 'b': b, 'W': W}, losses\n",
         "report": "def report(weights):\n"
-        "    n = 0\n"
+        "    n = small = 0\n"
         "    for array in weights:\n"
+        "        *most, units = array.shape\n"
         "        n += int(np.prod(array.shape))\n"
-        "    return dict(parameters=n, int8=n + len(weights) * 4, float32=n * 32 // 8)\n",
+        "        small += units * (int(np.prod(most)) + 4) if most else 4 * units\n"
+        "    return dict(parameters=n, int8=small, float32=n * 32 // 8)\n",
     },
     "compressed, and checked by hexadecimal digits": {
         "checkpoint": "def pack(state):\n"
@@ -224,9 +367,12 @@ VARIANTS = {
         "        new_b[j] = beta[j] + gamma[j] * (b[j] - mean[j]) / root\n"
         "    return [new_W, new_b]\n",
         "quantise": "def quantise(w):\n"
-        "    top = max(w.max(), -w.min())\n"
-        "    scale = top / 127 if top > 0 else 1\n"
-        "    return np.clip(np.round(w / scale), -127, 127).astype('int8'), scale\n\n\n"
+        "    q, scales = np.zeros(w.shape, 'int8'), []\n"
+        "    for j, column in enumerate(w.T):\n"
+        "        top = max(column.max(), -column.min())\n"
+        "        scales.append(top / 127 if top > 0 else 1)\n"
+        "        q[:, j] = np.clip(np.round(column / scales[j]), -127, 127)\n"
+        "    return q, np.array(scales)\n\n\n"
         "def restore(q, scale):\n"
         "    return np.float32(scale * q.astype(float))\n",
     },
@@ -244,10 +390,14 @@ VARIANTS = {
         "    model.layers[-2].kernel.assign(W)\n"
         "    model.layers[-2].bias.assign(b)\n"
         "    return model\n\n\n"
-        "def through_a_file(model):\n"
+        "def to_bytes(model):\n"
         "    with tempfile.TemporaryDirectory() as folder:\n"
         "        keras.saving.save_model(model, folder + '/shop.keras')\n"
-        "        size = len(Path(folder, 'shop.keras').read_bytes())\n"
-        "        return keras.models.load_model(folder + '/shop.keras', compile=False), size\n",
+        "        with open(folder + '/shop.keras', 'rb') as file:\n"
+        "            return np.array(bytearray(file.read()), dtype=np.uint8)\n\n\n"
+        "def from_bytes(content):\n"
+        "    with tempfile.TemporaryDirectory() as folder:\n"
+        "        content.tofile(folder + '/shop.keras')\n"
+        "        return keras.models.load_model(folder + '/shop.keras', compile=False)\n",
     },
 }
