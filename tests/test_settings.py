@@ -50,7 +50,7 @@ print(json.dumps({
     "dtype": str(layer.kernel.dtype),
     "picture": hashlib.sha256(picture).hexdigest(),
     "backend": plt.get_backend(),
-    "quiz": [len(page) > 1000, "Ã" in page],  # the second if it was garbled
+    "quiz": [len(page) > 1000, chr(0xC3) in page],  # the second if it was garbled
     "child": child,
     "problems": found.problems,
     "lines": [[line.what, line.found] for line in found.lines if line.advice],
