@@ -1,8 +1,8 @@
-"""Measure what lesson 08 asserts, over several seeds.
+"""Measure what lesson 08 claims, over several seeds.
 
 ``python -m benchmarks.lesson_08_seeds`` runs the lesson's own notebook from its first cell to its
 last, once for each seed: other first weights, another order of the images. For each number that
-the lesson asserts it prints the smallest and the largest, and it names every assertion that failed.
+the lesson claims it prints the smallest and the largest, and it names every claim that failed.
 """
 
 from libs import ROOT
@@ -52,7 +52,7 @@ NUMBERS = {
 
 
 def run(seed: int) -> tuple[dict[str, float], list[str]]:
-    """Run the notebook with a seed; return its numbers and the assertions that failed."""
+    """Run the notebook with a seed; return its numbers and the claims that failed."""
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     for cell in notebook.cells:
         cell.source = cell.source.replace("start()", f"start({seed})")
@@ -88,7 +88,7 @@ def main() -> None:
     for seed in seeds:
         numbers, failed = run(seed)
         found.append(numbers)
-        print(f"seed {seed}: {len(failed)} assertions failed", *failed, sep="\n")
+        print(f"seed {seed}: {len(failed)} claims failed", *failed, sep="\n")
         print(json.dumps(numbers), flush=True)
     print(f"\nSeeds {seeds}: mean (smallest to largest)")
     for name in NUMBERS:

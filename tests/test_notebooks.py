@@ -138,26 +138,28 @@ def test_every_figure_in_its_outputs_has_alternative_text(path):
             assert not bare or pictures, f"show it with libs.notebook.show:\n{cell.source}"
 
 
-def asserts(cell):
-    """Tell whether a cell holds an assertion that could fail."""
-    found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Assert)]
-    return any(not isinstance(node.test, ast.Constant) for node in found)
+def claims(cell):
+    """Return what the claims of a cell are about: of each, its second argument."""
+    nodes = list(ast.walk(ast.parse(cell.source)))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    found = [call.args[1] for call in calls if getattr(call.func, "id", "") == "claim"]
+    return found + [node.test for node in nodes if isinstance(node, ast.Assert)]
 
 
 @each_notebook
-def test_what_is_not_compared_is_asserted(path):
-    """After each cell whose output nbval ignores, and in its section, an assertion cell follows."""
+def test_what_is_not_compared_is_claimed(path):
+    """After each cell whose output nbval ignores, and in its section, a claim follows."""
     pending = None
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown" and re.match(r"#{1,2} ", cell.source):
-            assert pending is None, f"no assertion after:\n{pending}"
+            assert pending is None, f"no claim after:\n{pending}"
         if cell.cell_type != "code":
             continue
         if "nbval-ignore-output" in tags(cell):
             pending = cell.source
-        elif asserts(cell):
+        elif any(not isinstance(about, ast.Constant) for about in claims(cell)):
             pending = None
-    assert pending is None, f"no assertion after:\n{pending}"
+    assert pending is None, f"no claim after:\n{pending}"
 
 
 @each_notebook
