@@ -10,6 +10,7 @@ from libs import ROOT
 # isort: split
 import argparse
 import json
+import os
 
 import nbformat
 import numpy as np
@@ -84,6 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 42])
     seeds = parser.parse_args().seeds
+    os.environ["COURSE_PROOF"] = "1"  # claims that do not hold raise
     found = []
     for seed in seeds:
         numbers, failed = run(seed)
