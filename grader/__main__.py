@@ -27,12 +27,15 @@ def release(course: "Course", arguments) -> int:
 
 def collect(course: "Course", arguments) -> int:
     """Collect submissions from a folder, or from the zip that an LMS exported."""
+    from grader.commands.collect import NOT_TAKEN
     from grader.commands.collect import collect as take
 
+    missed = 0
     for name in arguments.assignment:
         for line in take(course, name, arguments.source, arguments.roster):
             print(line)
-    return 0
+            missed += f": {NOT_TAKEN}" in line
+    return min(missed, 1)
 
 
 def feedback(course: "Course", arguments) -> int:

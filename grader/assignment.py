@@ -23,7 +23,7 @@ from grader.check import test
 from grader.files import digest
 from grader.markers import HIDDEN_TESTS, SOLUTION, STORED
 from grader.stored import FILE, frozen
-from grader.submission import clean, grade_id, kind, read_notebook
+from grader.submission import clean, grade_id, kind, name_cells, read_notebook, same
 
 _STUB = Config(
     ClearSolutions={"code_stub": {"python": "..."}, "text_stub": "*Write your answer here.*"}
@@ -206,43 +206,56 @@ class Assignment:
             It is not a notebook.
         """
         notebook = read_notebook(content)
-        ids = {c.id: name for name, c in self.stubs.items() if c.get("id")}
+        names = name_cells(notebook.cells, self.released.cells)
+        texts = {cell.source.strip() for cell in self.released.cells}
         own, at = {name: [] for name in self.cells}, ""
+        below = {name: [] for name in self.cells}  # what they wrote below a cell, in words
         extra = {name: [] for name in ["", *self.cells]}
         merged = Merged([])
-        for place, cell in enumerate(notebook.cells, 1):
-            name = grade_id(cell) or ids.get(cell.get("id"), "")
+        for place, (name, cell) in enumerate(zip(names, notebook.cells, strict=True), 1):
             if name in self.cells:
                 at = name
                 own[name].append(cell)
             else:
                 what = "extra" if cell.cell_type == "code" else "text"
                 extra[at].append(Step(what, f"your-{place}", clean(cell)))
+                if at and what == "text" and cell.source.strip() not in {*texts, ""}:
+                    below[at].append(cell.source)
         merged.steps += extra[""]
         for name in self.cells:
-            merged.steps += self._steps(name, own[name], merged) + extra[name]
+            merged.steps += self._steps(name, own[name], below[name], merged)
+            merged.steps += extra[name]
         return merged
 
-    def _steps(self, name: str, theirs: list, merged: Merged) -> list[Step]:
+    def _steps(self, name: str, theirs: list, below: list[str], merged: Merged) -> list[Step]:
         """Return what stands in one place: the source's cell, or the student's."""
         stub, what = self.stubs[name], kind(self.cells[name])
-        texts = [cell.source for cell in theirs if cell.cell_type == stub.cell_type]
+        fit = [cell for cell in theirs if cell.cell_type == stub.cell_type]
         if what not in ("answer", "manual"):
             if not theirs:
                 merged.notes.append(f"The cell {name} was missing; it was put back.")
-            elif any(text.strip() != stub.source.strip() for text in texts) or not texts:
+            elif not fit or not all(same(cell.source, stub.source) for cell in fit):
                 merged.notes.append(f"The cell {name} was changed; it was put back as it was.")
             return [Step(what, name, nbformat.from_dict(stub))]
+        # an answer in words is read by a person, whatever its cell became
+        chosen = theirs if what == "manual" or not fit else fit
+        for became in sorted({c.cell_type for c in chosen} - {stub.cell_type}):
+            text = f"The answer {name} had become a {became} cell; its text was used."
+            merged.notes.append(text)
+        texts = [cell.source for cell in chosen]
         if not texts:
             merged.notes.append(f"The answer {name} is missing: its cell is not in your notebook.")
+        filled = [text for text in texts if not same(text, stub.source)]
+        if what == "manual" and not any(text.strip() for text in filled) and below:
+            merged.notes.append(f"What you wrote below the answer {name} was taken for it.")
+            filled = below
+        if not filled:
             merged.unanswered.add(name)
-            texts = [stub.source]
+        texts = filled or [stub.source]  # a copy of the cell as it was would undo the answer
         if len(texts) > 1:
             merged.notes.append(
                 f"The answer {name} appears {len(texts)} times; all were used, in order."
             )
-        if all(text.strip() == stub.source.strip() for text in texts):
-            merged.unanswered.add(name)
         if what == "manual":
             texts = ["\n\n".join(texts)]  # the grade book knows one cell of a name
         steps = []

@@ -3,8 +3,7 @@
 import contextlib
 import json
 import os
-import re
-import stat
+import unicodedata
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +13,21 @@ from traitlets.config.loader import PyFileConfigLoader
 
 from grader import GraderError
 from grader.assignment import Assignment
-from grader.submission import NOTEBOOK_BYTES
+from grader.files import read_plain
+from grader.submission import FILE_BYTES
 
-_STUDENT = re.compile(r"[\w@.\-]{1,100}")
+MOST_BYTES = 200  # of an id: a file's name may have 255, and ours have endings
+RECORD_BYTES = 64 << 20
+
+
+def is_id(name: str) -> bool:
+    """Return whether a folder's name can be a student's id, in any script."""
+    return (
+        0 < len(name) <= 100
+        and len(name.encode(errors="replace")) <= MOST_BYTES
+        and name[0] not in ".-"
+        and all(c.isalnum() or c in "_@.-" or unicodedata.category(c)[0] == "M" for c in name)
+    )
 
 
 class CourseError(GraderError):
@@ -39,16 +50,7 @@ class Submission:
 
     def read(self) -> bytes:
         """Return the file's content, b"" if it is not a plain file of a decent size."""
-        with contextlib.suppress(OSError):
-            # a link could point at the solution, a pipe could block
-            flags = os.O_RDONLY
-            for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):  # Windows lacks the first two
-                flags |= getattr(os, name, 0)
-            descriptor = os.open(self.path, flags)
-            with os.fdopen(descriptor, "rb") as file:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return file.read(NOTEBOOK_BYTES + 1)
-        return b""
+        return read_plain(self.path, FILE_BYTES) or b""
 
 
 class Course:
@@ -77,7 +79,7 @@ class Course:
 
     def source(self, name: str) -> Path:
         """Return the folder of an assignment's source."""
-        if not (self.root / "source" / name).is_dir() or not _STUDENT.fullmatch(name):
+        if not (self.root / "source" / name).is_dir() or not is_id(name):
             there = ", ".join(self.assignments()) or "none"
             raise CourseError(f"There is no assignment {name!r}. There are: {there}.")
         return self.root / "source" / name
@@ -97,16 +99,41 @@ class Course:
         return [
             Submission(folder.parent.name, folder / f"{name}.ipynb")
             for folder in found
-            if _STUDENT.fullmatch(folder.parent.name) and not folder.is_symlink()
+            if not self._odd(folder)
         ]
+
+    def passed_over(self, name: str) -> list[str]:
+        """Return a line for each folder in ``submitted`` that can't be a student's."""
+        found = sorted((self.root / "submitted").glob(f"*/{name}"))
+        return [
+            f"passed over: {str(folder.relative_to(self.root))!a}, {why}"
+            for folder in found
+            if (why := self._odd(folder))
+        ]
+
+    @staticmethod
+    def _odd(folder: Path) -> str:
+        if folder.is_symlink() or folder.parent.is_symlink():
+            return "a link"
+        if not is_id(folder.parent.name):
+            return "its name is no id (letters, digits, _ @ . -, at most 100): rename it"
+        return ""
+
+    def collected_path(self, name: str, student: str) -> Path:
+        """Return where it stands how a student handed in an assignment."""
+        return self.root / "collected" / name / f"{student}.json"
+
+    def collected(self, name: str, student: str) -> dict:
+        """Return how a student handed in; {} if ``collect`` does not know."""
+        with contextlib.suppress(ValueError, RecursionError):
+            about = json.loads(read_plain(self.collected_path(name, student), RECORD_BYTES) or b"")
+            return about if isinstance(about, dict) else {}
+        return {}
 
     def who(self, name: str, student: str) -> tuple[str, str]:
         """Return a student's name and number as the LMS gave them; '' and the id if it did not."""
-        path = self.root / "submitted" / student / name / "collected.json"
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            origin = json.loads(path.read_text(encoding="utf-8"))
-            return str(origin["name"]), str(origin["lms"])
-        return "", student
+        about = self.collected(name, student)
+        return str(about.get("name", "")), str(about.get("lms", student))
 
     def record_path(self, name: str, student: str) -> Path:
         """Return where the record of a submission stands."""
@@ -114,12 +141,14 @@ class Course:
 
     def record(self, name: str, student: str) -> dict | None:
         """Return the record of a submission, None if it is not graded."""
-        try:
-            return json.loads(self.record_path(name, student).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
+        with contextlib.suppress(ValueError, RecursionError):
+            record = json.loads(read_plain(self.record_path(name, student), RECORD_BYTES) or b"")
+            # half of one counts for none: who is graded again loses nothing
+            if isinstance(record, dict) and {"student", "sha256", "tests", "entered"} <= {*record}:
+                return record
+        return None
 
     def records(self, name: str) -> list[dict]:
         """Return all records of an assignment."""
         paths = sorted((self.root / "records" / name).glob("*.json"))
-        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+        return [record for path in paths if (record := self.record(name, path.stem))]

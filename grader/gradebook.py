@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import re
 import time
@@ -11,7 +12,18 @@ import warnings
 import nbformat
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from nbgrader.api import Base, Gradebook, MissingEntry
+from nbgrader.api import (
+    Assignment as AssignmentRow,
+)
+from nbgrader.api import (
+    Base,
+    BaseCell,
+    Grade,
+    Gradebook,
+    MissingEntry,
+    SubmittedAssignment,
+    SubmittedNotebook,
+)
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from sqlalchemy import create_engine, inspect, text
@@ -19,7 +31,8 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from grader.assignment import Assignment
-from grader.course import Course, CourseError
+from grader.course import RECORD_BYTES, Course, CourseError
+from grader.files import read_plain, write
 
 # nbgrader adds to one collection while it reads another, knowingly
 warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
@@ -213,6 +226,85 @@ class Book:
             empty = comment.name in record["unanswered"]
             comment.auto_comment = "No response." if empty else None
         book.db.commit()
+        self._penalise(name, student)
+
+    def put_back(self, name: str, records: list[dict]) -> list[str]:
+        """Enter what records hold and the grade book does not: it was deleted, or is an older one.
+
+        Parameters
+        ----------
+        name : str
+            The assignment's.
+        records : list of dict
+
+        Returns
+        -------
+        list of str
+            Whose marks were put back.
+        """
+        lacking = []
+        with _readable():
+            there = self._marks(name)
+            by_hand = self._by_hand(name)
+            for record in records:
+                student = record["student"]
+                marks = there.get(student, {})
+                tests = {test: result["score"] for test, result in record["tests"].items()}
+                found = {test: marks.get(test, (None,))[0] or 0.0 for test in tests}
+                if marks and all(abs(found[test] - tests[test]) < 1e-6 for test in tests):
+                    continue
+                with self.locks.turn():
+                    self._enter(record)
+                    if not marks:
+                        self._put_back_by_hand(name, student, by_hand.get(student, {}))
+                lacking.append(student)
+            self.keep_by_hand(name)
+        return lacking
+
+    def _marks(self, name: str) -> dict[str, dict]:
+        """Return the grader's and the person's mark of each cell, by student."""
+        query = (
+            self.gradebook.db.query(
+                SubmittedAssignment.student_id, BaseCell.name, Grade.auto_score, Grade.manual_score
+            )
+            .select_from(Grade)
+            .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
+            .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(AssignmentRow, SubmittedAssignment.assignment_id == AssignmentRow.id)
+            .join(BaseCell, Grade.cell_id == BaseCell.id)
+            .filter(AssignmentRow.name == name)
+        )
+        marks = {}
+        for student, cell, *both in query:
+            marks.setdefault(student, {})[cell] = tuple(both)
+        return marks
+
+    def _by_hand_path(self, name: str):
+        return self.course.root / "records" / ".by_hand" / f"{name}.json"
+
+    def _by_hand(self, name: str) -> dict:
+        with contextlib.suppress(ValueError):
+            kept = json.loads(read_plain(self._by_hand_path(name), RECORD_BYTES) or b"{}")
+            return kept if isinstance(kept, dict) else {}
+        return {}
+
+    def keep_by_hand(self, name: str) -> None:
+        """Keep a copy of what people marked, for a grade book that is lost."""
+        kept = self._by_hand(name)
+        now = {
+            student: {cell: manual for cell, (_, manual) in cells.items() if manual is not None}
+            for student, cells in self._marks(name).items()
+        }
+        after = {student: cells for student, cells in (kept | now).items() if cells}
+        if after != kept:
+            write(self._by_hand_path(name), json.dumps(after, ensure_ascii=False))
+
+    def _put_back_by_hand(self, name: str, student: str, cells: dict) -> None:
+        for cell, mark in cells.items():
+            with contextlib.suppress(MissingEntry):
+                grade = self.gradebook.find_grade(cell, name, name, student)
+                grade.manual_score, grade.needs_manual_grade = mark, False
+        self.gradebook.db.commit()
         self._penalise(name, student)
 
     def penalise(self, name: str, student: str) -> None:

@@ -182,7 +182,8 @@ def test_names_are_read_in_any_locale(tmp_path, latin):
     root = graded(tmp_path / "course", "zoe")
     about = {"name": "Zoë Ávila", "lms": "101", "file": "hw0.ipynb"}
     text = json.dumps(about, ensure_ascii=False)
-    path = root / "submitted" / "zoe" / "hw0" / "collected.json"
+    path = root / "collected" / "hw0" / "zoe.json"
+    path.parent.mkdir(parents=True)
     path.write_text(text, encoding="utf-8")
     program = (
         "import sys, locale; from grader.course import Course\n"

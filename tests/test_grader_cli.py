@@ -256,7 +256,10 @@ def test_collect_takes_canvas_names_and_a_roster(root, grader, tmp_path):
         *("--roster", tmp_path / "roster.csv"),
     )
     assert status == 0
-    assert printed == "78: new, no notebook among: essay.pdf\nada: new\n"
+    assert printed == (
+        "78: new, no notebook among: essay.pdf\nada: new, late, says Canvas\n"
+        "not in the roster: 78\n"
+    )
     (tmp_path / "roster.csv").write_text("who\nada\n")
     status, _, complained = grader(
         *("--course", root, "collect", "hw0", "--from", tmp_path / "submissions.zip"),

@@ -1,53 +1,84 @@
 """``python -m grader collect``: take in what students handed in."""
 
 import contextlib
-import csv
+import errno
 import io
-import itertools
-import json
+import os
 import re
 import stat
+import time
 import zipfile
-from collections import Counter
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tqdm import tqdm
 
+from grader.assignment import Assignment
 from grader.course import Course, CourseError, Submission
-from grader.files import digest, write
-from grader.submission import NOTEBOOK_BYTES
+from grader.files import OutOfTime, deadline, digest, read_plain, write
+from grader.layouts import Entry, Owner, Part, junk, parts, sort
+from grader.people import People, Roster, Unknown
+from grader.submission import FILE_BYTES, SubmissionError, name_cells, read_notebook
 from grader.trusted.sanitise import readable
 
-# how Moodle and Canvas name what they export
-_MOODLE = re.compile(r"(?P<name>[^/]+)_(?P<id>\d+)_assignsubmission_file_?")
-_CANVAS = re.compile(r"(?P<name>[^_/]+)_(?:LATE_)?(?P<id>\d+)_\d+_(?P<file>.+)")
-_ID = re.compile(r"[^\w@.\-]+")
-ENTRIES, STUDENT_BYTES = 1000, 64 << 20
+# a student's: files in a zip, zips in a zip, bytes, seconds
+ENTRIES, DEPTH, STUDENT_BYTES, STUDENT_SECONDS = 1000, 3, 256 << 20, 30
+NOT_TAKEN, NOT_PLAIN = "not taken", "a link, or no plain file"
+# other archives, by how they begin
+_ARCHIVES = {
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!": "RAR",
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+}
+_NOTEBOOK = re.compile(r"\.ipynb\b|\.(json|txt)( ?\(\d+\))?$|^[^.]+$", re.IGNORECASE)
+_COPY = re.compile(r"(?:[ _-]*\((\d+)\)|-(\d+))(?:\.ipynb.*)?$", re.IGNORECASE)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
-class Found:
-    """A student's file in an export.
+class Candidate:
+    """A notebook that a student may mean.
 
     Attributes
     ----------
-    student, name : str
-        The id, and the name if the export tells.
-    file : str
-        What the file was called.
     content : bytes
+    file : str
+        What it was called.
+    age : tuple
+        The larger the newer.
+    rank : int
+        3 with answers, 2 as it was released, 1 another notebook, 0 none.
+    answers : int
+        How many it has.
+    problem : str
     """
 
-    student: str
-    name: str
-    file: str
     content: bytes
+    file: str
+    age: tuple
+    rank: int = 0
+    answers: int = 0
+    problem: str = ""
+    sha256: str = ""
+
+
+@dataclass
+class Student:
+    """What one of them handed in."""
+
+    owner: Owner
+    files: list[Part] = field(default_factory=list)
 
 
 def collect(course: Course, assignment: str, source: Path, roster: Path | None = None) -> list[str]:
     """Put submissions where ``grade`` finds them.
+
+    Of a student's notebooks the newest is taken that is the assignment's and has an answer: by
+    Canvas' number of the upload; else by the time at which it was last changed, as the zip it
+    lies in says; else by its place in Moodle's zip, which is in the order of uploads; else by the
+    number that a browser added, as in ``hw1 (2).ipynb``; else the one with more answers.
 
     Parameters
     ----------
@@ -62,133 +93,294 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
     Returns
     -------
     list of str
-        A line for each student: new, unchanged, or what is wrong.
+        A line for each student: new, unchanged, or what is wrong; then who is missing.
     """
-    course.assignment(assignment)
-    if not source.exists():
-        raise CourseError(f"{source} does not exist.")
-    ids = _roster(roster) if roster else {}
-    students: dict[str, list[Found]] = {}
-    for found in _archive(source) if source.is_file() else _folder(source):
-        student = ids.get(found.student) or ids.get(found.name) or found.student
-        student = _ID.sub("-", student).strip(".-")[:100] or "nobody"
-        students.setdefault(student, []).append(found)
-    lines = []
-    for student, files in tqdm(sorted(students.items()), desc=assignment, unit="student"):
-        content, problem = _choose(assignment, files)
-        path = course.root / "submitted" / student / assignment / f"{assignment}.ipynb"
-        state = "new"
-        if path.exists():
-            same = digest(Submission(student, path).read()) == digest(content)
-            state = "unchanged" if same else "handed in again"
-        if state != "unchanged":
-            write(path, content)
-            last = files[-1]
-            origin = {"name": last.name, "lms": last.student, "file": last.file}
-            write(path.parent / "collected.json", json.dumps(origin, ensure_ascii=False))
-        lines.append(f"{student}: {state}{f', {problem}' if problem else ''}")
+    whole = course.assignment(assignment)
+    people, listed = People(course), Roster(roster) if roster else None
+    with _opened(source) as (entries, lines):
+        found, strays = sort([e for e in entries if not junk(e.path)], assignment)
+        if not found:
+            raise CourseError(
+                f"{source} does not say whose its files are. Give an LMS's zip as it came, or a "
+                "folder with a folder for each student, called by the student's id."
+            )
+        students: dict[Owner, Student] = {}
+        for part in found:
+            students.setdefault(part.owner, Student(part.owner)).files.append(part)
+        ids = people.identify(assignment, students, listed)
+        doubled = _join(students, ids)
+        unmatched = []
+        for owner, who in tqdm(sorted(ids.items(), key=_order), desc=assignment, unit="student"):
+            if isinstance(who, Unknown):
+                lines.append(f"{readable(owner.name or owner.lms, 100)}: {NOT_TAKEN}, {who}")
+                continue
+            note = ""
+            if listed and not listed.find(owner):
+                unmatched.append(who)
+            elif listed:
+                who, note = people.settle(who, owner, assignment, listed)
+            try:
+                line = _take(course, whole, people, who, students[owner])
+            except OutOfTime as error:
+                line = f"{NOT_TAKEN}, it {error}"
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                line = f"{NOT_TAKEN}, {error.strerror or error}"
+            except Exception as error:  # one student's file stops nobody else
+                line = f"{NOT_TAKEN}, {type(error).__name__}: {readable(str(error), 200)}"
+            lines += [", ".join(filter(None, [f"{who}: {line}", note]))] if line else []
+    lines += [f"left out, nobody's: {readable('/'.join(e.path), 200)}" for e in strays]
+    lines += doubled
+    if listed:
+        there = {s.student for s in course.submissions(assignment)}
+        there = set().union(*(people.listed(student, listed) for student in there))
+        if absent := sorted({*listed.ids.values()} - there):
+            lines.append(f"in the roster, without a submission: {', '.join(absent)}")
+        if unmatched:
+            lines.append(f"not in the roster: {', '.join(sorted(unmatched))}")
+        lines += listed.notes
     return lines
 
 
-def _choose(assignment: str, files: list[Found]) -> tuple[bytes, str]:
-    """Return a student's notebook, and what is wrong if that is not plain."""
-    notebooks = [f for f in files if f.file.lower().endswith(".ipynb")]
-    right = [f for f in notebooks if _is(assignment, f.content)]
-    chosen = right or notebooks
-    if not chosen:
-        # graded all the same: nothing, with this reason
-        named = ", ".join(f.file for f in files)[:100]
-        return b"", f"no notebook among: {named}"
-    problem = "" if right else f"{chosen[-1].file} is not the notebook of {assignment}"
-    if len({digest(f.content) for f in chosen}) > 1:
-        problem = f"{len(chosen)} notebooks, the last is used: {chosen[-1].file}"
-    return chosen[-1].content, problem
+def _order(item) -> tuple:
+    owner, who = item
+    return isinstance(who, Unknown), str(who), owner.lms
 
 
-def _is(assignment: str, content: bytes) -> bool:
-    """Return whether a notebook says that it is this assignment's."""
-    try:
-        return json.loads(content)["metadata"]["homework"]["name"] == assignment
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-
-
-def _folder(folder: Path):
-    """Yield the files of a folder: STUDENT/…, or as an LMS names them."""
-    spent = Counter()
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not path.is_file():
+def _join(students: dict, ids: dict) -> list[str]:
+    """Put together what one person handed in under two names; return a line for each."""
+    first, lines = {}, []
+    for owner, who in list(ids.items()):
+        if isinstance(who, Unknown):
             continue
-        yield from _files(str(path.relative_to(folder)), Submission("", path).read, spent)
+        if who in first:
+            students[first[who]].files += students.pop(owner).files
+            del ids[owner]
+            lines.append(f"twice: {who}, as {first[who].lms} and {readable(owner.lms, 100)}")
+        else:
+            first[who] = owner
+    return lines
 
 
-def _archive(path: Path):
-    """Yield the files of a zip."""
-    spent = Counter()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for name, read in _entries(archive):
-                yield from _files(name, read, spent)
-    except zipfile.BadZipFile as error:
-        raise CourseError(f"{path} is not a zip archive ({error}).") from None
-
-
-def _entries(archive: zipfile.ZipFile):
-    """Yield the name of each plain file of an archive, and a function that reads it."""
-    for entry in archive.infolist():
-        if not entry.is_dir() and not stat.S_ISLNK(entry.external_attr >> 16):
-            yield entry.filename, partial(_read, archive, entry)
-
-
-def _read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Return a file's content, whatever its header says about sizes."""
-    try:
-        with archive.open(entry) as file:
-            return file.read(NOTEBOOK_BYTES + 1)
-    except Exception as error:  # what zipfile and its decompressors raise is no one kind
-        return f"damaged: {error}".encode(errors="replace")
-
-
-def _files(name: str, read, spent: Counter):
-    """Yield a file with its student, and what is in it if it is a student's zip.
-
-    Below its first name, which the LMS or the instructor gave, a path is the student's choice.
-    """
-    parts = [p for p in name.replace("\\", "/").split("/") if p not in ("", ".", "..")]
-    if not parts or parts[0] == "__MACOSX" or parts[-1].startswith("."):
-        return
-    file, who = parts[-1], ""
-    if match := _MOODLE.match(parts[0]):
-        student, who = match["id"], match["name"]
-        file = file[match.end() :] if len(parts) == 1 else file
-    elif len(parts) == 1 and (match := _CANVAS.fullmatch(file)):
-        student, who, file = match["id"], match["name"], match["file"]
+def _take(
+    course: Course, assignment: Assignment, people: People, who: str, student: Student
+) -> str:
+    """Take in what a student handed in; return what there is to say."""
+    refused, candidates = [], []
+    with deadline(STUDENT_SECONDS):
+        for candidate in _candidates(student, refused):
+            _judge(candidate, assignment)
+            # only the best is kept: contents are large
+            candidates.append(candidate)
+            best = max(candidates, key=_worth)
+            for other in candidates:
+                if other is not best:
+                    other.content = b""
+    if not candidates and not refused:
+        return f"nothing taken: {_named(student.files)} is {NOT_PLAIN}"
+    if candidates:
+        chosen = max(candidates, key=_worth)
+        rivals = {c.sha256 for c in candidates if c.rank == chosen.rank}
+        problem = chosen.problem
+        if len(rivals) > 1 and chosen.rank:
+            problem = f"{len(rivals)} notebooks, the newest is used: {chosen.file}"
     else:
-        student = parts[0] if len(parts) > 1 else Path(file).stem
-    who, file = readable(who, 100), readable(file, 100)
+        # graded all the same: nothing, with this reason
+        chosen = Candidate(b"", _named(student.files), ())
+        problem = f"no notebook among: {', '.join(refused)}"[:300]
+    path = course.root / "submitted" / who / assignment.name / f"{assignment.name}.ipynb"
+    late, state = any(part.late for part in student.files), "new"
+    if path.exists() or path.is_symlink():
+        before = Submission(who, path).read()
+        state = "unchanged" if digest(before) == digest(chosen.content) else "handed in again"
+        if state != "unchanged" and chosen.rank < 3:
+            earlier = Candidate(before, "", ())
+            _judge(earlier, assignment)
+            if earlier.rank > chosen.rank:  # the only copy of an answer may be ours
+                return f"kept as it was, for what came now has no answer: {problem or chosen.file}"
+    if state != "unchanged":
+        write(path, chosen.content)
+    owner = student.owner
+    about = {"name": readable(owner.name, 100), "lms": owner.lms, "layout": owner.layout}
+    people.note(assignment.name, who, about | {"file": chosen.file, "late": late})
+    return ", ".join(filter(None, [state, problem, "late, says Canvas" if late else ""]))
 
-    def found(file: str, read) -> Found:
-        content = b""
-        if file.lower().endswith((".ipynb", ".zip")):
-            content = b"left out: this student handed in too much"
-            if spent[student] <= STUDENT_BYTES:
-                content = read()
-                spent[student] += len(content)
-        return Found(student, who, file, content)
 
-    whole = found(file, read)
-    if file.lower().endswith(".zip"):
-        with contextlib.suppress(Exception):  # as in _read
-            archive = zipfile.ZipFile(io.BytesIO(whole.content))
-            for member, read_member in itertools.islice(_entries(archive), ENTRIES):
-                yield found(readable(f"{file}: {member.split('/')[-1]}", 200), read_member)
-    yield whole
+def _worth(candidate: Candidate) -> tuple:
+    return candidate.rank, candidate.age, candidate.answers, candidate.sha256
 
 
-def _roster(path: Path) -> dict[str, str]:
-    """Return the course's own id by what the LMS calls a student."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or "id" not in rows[0]:
-        raise CourseError(f"{path} needs the columns id and name, or id and lms.")
-    return {row[k]: row["id"] for row in rows for k in ("name", "lms") if row.get(k)}
+def _judge(candidate: Candidate, assignment: Assignment) -> None:
+    """Say whether a notebook is the assignment's, and how much of it is answered."""
+    candidate.sha256 = digest(candidate.content)
+    try:
+        notebook = read_notebook(candidate.content)
+    except SubmissionError as error:
+        candidate.problem = f"{candidate.file}: {error}"
+        return
+    named = notebook.metadata.homework.get("name")
+    known = any(name_cells(notebook.cells, assignment.released.cells))
+    if named != assignment.name and (named or not known):
+        candidate.rank, what = 1, f"is not the notebook of {assignment.name}"
+        candidate.problem = f"{candidate.file} {what}"
+        return
+    merged = assignment.merge(candidate.content)
+    candidate.answers = len(assignment.of_kind("answer", "manual")) - len(merged.unanswered)
+    own = any(step.kind == "extra" for step in merged.steps)
+    candidate.rank = 3 if candidate.answers or own else 2
+
+
+def _candidates(student: Student, refused: list[str]):
+    """Yield a student's notebooks; say of what else there is why it is none."""
+    room = [STUDENT_BYTES]
+    for part in student.files:
+        at = part.entry.place if part.owner.layout == "moodle" else 0
+        # a browser's number counts only within one place
+        yield from _within(
+            part.entry, readable(part.file, 100), (part.upload,), at, room, refused, 0
+        )
+
+
+def _within(entry, file, upload, at, room, refused, depth):
+    if entry.problem:
+        if entry.problem != NOT_PLAIN:
+            refused.append(f"{file} ({entry.problem})")
+        return
+    likely = bool(_NOTEBOOK.search(file))
+    zipped = file.lower().endswith(".zip")
+    if not likely and not zipped and not re.search(r"\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", file, re.I):
+        refused.append(file)
+        return
+    most = min(FILE_BYTES, room[0])
+    try:
+        content = b"" if most <= 0 else entry.read(most)
+    except Exception as error:  # what zipfile and its decompressors raise is no one kind
+        refused.append(f"{file} (damaged: {readable(str(error), 60)})")
+        return
+    room[0] -= len(content)
+    if most <= 0 or len(content) > most:
+        refused.append(f"{file} (left out: too much)")
+    elif content[:2] == b"PK":
+        yield from _unpack(content, file, upload, at, room, refused, depth)
+    elif kind := archive_kind(content):
+        refused.append(f"{file} ({kind}: ask for a zip or the notebook)")
+    elif zipped:
+        refused.append(f"{file} (a damaged zip)")
+    elif likely:
+        copy = _COPY.search(file)
+        number = int((copy[1] or copy[2])[:9]) if copy else 0
+        candidate = Candidate(content, file, (*upload, entry.when, at, number))
+        if ".ipynb" in file.lower() or b'"cells"' in content.replace(b"\0", b""):
+            yield candidate
+        else:
+            refused.append(file)
+
+
+def _unpack(content, file, upload, at, room, refused, depth):
+    """Yield the notebooks in a student's zip, and in zips in it."""
+    if depth == DEPTH:
+        refused.append(f"{file} (a zip in a zip in a zip)")
+        return
+    try:
+        archive = zipfile.ZipFile(io.BytesIO(content))
+    except Exception as error:  # what zipfile and its decompressors raise is no one kind
+        refused.append(f"{file} (a damaged zip: {readable(str(error), 60)})")
+        return
+    for entry in list(_zip_entries(archive))[:ENTRIES]:
+        if not entry.path or junk(entry.path):
+            continue
+        name = readable(f"{file}: {entry.path[-1]}", 200)
+        yield from _within(entry, name, upload, at, room, refused, depth + 1)
+
+
+def archive_kind(content: bytes) -> str:
+    """Return what kind of archive, other than zip, a file is; '' if none."""
+    if content[257:262] == b"ustar":
+        return "a tar archive"
+    kinds = [kind for start, kind in _ARCHIVES.items() if content.startswith(start)]
+    return f"a {kinds[0]} archive" if kinds else ""
+
+
+def _named(files: list[Part]) -> str:
+    return ", ".join(readable(part.file, 100) for part in files)[:100]
+
+
+@contextlib.contextmanager
+def _opened(source: Path):
+    """Yield the files of a folder or zip, and lines on what of it can't be read."""
+    if not source.exists():
+        raise CourseError(f"{source} does not exist.")
+    if source.is_dir():
+        lines = []
+        yield list(_folder_entries(source, lines)), lines
+        return
+    if not source.is_file():
+        raise CourseError(f"{source} is neither a folder nor a zip.")
+    with source.open("rb") as file:
+        kind = archive_kind(file.read(512))
+    if kind:
+        raise CourseError(f"{source} is {kind}, not a zip archive. Unpack it, give the folder.")
+    try:
+        archive = zipfile.ZipFile(source)
+    except Exception as error:
+        raise CourseError(f"{source} is not a zip archive ({error}).") from None
+    with archive:
+        yield list(_zip_entries(archive)), []
+
+
+def _folder_entries(folder: Path, lines: list[str]):
+    """Yield the files of a folder; links are not followed."""
+
+    def unread(error: OSError) -> None:
+        lines.append(f"can't be read: {str(error.filename)!a}, {error.strerror}")
+
+    place = 0
+    for where, folders, files in os.walk(folder, onerror=unread):
+        folders.sort()
+        for name in sorted([*files, *(f for f in folders if Path(where, f).is_symlink())]):
+            path = Path(where, name)
+            place += 1
+            try:
+                about = path.lstat()
+            except OSError as error:
+                unread(error)
+                continue
+            problem = "" if stat.S_ISREG(about.st_mode) else NOT_PLAIN
+            named = parts(os.path.relpath(path, folder))
+            yield Entry(named, about.st_mtime, place, _reader(path), problem)
+
+
+def _reader(path: Path):
+    def read(most: int) -> bytes:
+        if (content := read_plain(path, most)) is None:
+            raise PermissionError(errno.EACCES, f"{path.name} can't be read")
+        return content
+
+    return read
+
+
+def _zip_entries(archive: zipfile.ZipFile):
+    """Yield the files of a zip."""
+    for place, info in enumerate(archive.infolist()):
+        if info.is_dir():
+            continue
+        name = info.filename
+        if not info.flag_bits & 0x800:  # rubyzip and others write UTF-8 and don't say so
+            with contextlib.suppress(UnicodeError):
+                name = name.encode("cp437").decode()
+        problem = NOT_PLAIN if stat.S_ISLNK(info.external_attr >> 16) else ""
+        problem = "encrypted" if info.flag_bits & 1 and not problem else problem
+        when = 0.0
+        if info.date_time[0] > 1980:  # what has no time says 1980
+            with contextlib.suppress(ValueError, OverflowError):
+                when = time.mktime((*info.date_time, 0, 0, -1))
+        yield Entry(parts(name), when, place, _zip_reader(archive, info), problem)
+
+
+def _zip_reader(archive: zipfile.ZipFile, info: zipfile.ZipInfo):
+    def read(most: int) -> bytes:
+        with archive.open(info) as file:  # whatever its header says about sizes
+            return file.read(most + 1)
+
+    return read

@@ -4,11 +4,12 @@ import csv
 import io
 from pathlib import Path
 
-from nbgrader.api import MissingEntry
-
-from grader.course import Course
-from grader.files import write
+from grader.commands.grade import tell_put_back
+from grader.course import Course, CourseError
+from grader.files import OutOfTime, deadline, write
 from grader.gradebook import Book
+
+STUDENT_SECONDS = 60
 
 
 def export(course: Course, name: str) -> list[Path]:
@@ -28,60 +29,81 @@ def export(course: Course, name: str) -> list[Path]:
     list of pathlib.Path
         ``NAME-questions.csv``, ``NAME-moodle.csv``, ``NAME-canvas.csv``.
     """
-    questions, moodle, canvas = [], [], []
+    tables, failed = {"questions": [], "moodle": [], "canvas": []}, []
+    records = course.records(name)
     with Book(course) as book:
-        cells = list(course.assignment(name).of_kind("test", "manual"))
-        for record in course.records(name):
-            student = record["student"]
+        assignment = course.assignment(name)
+        book.add_assignment(assignment)
+        tell_put_back(name, book.put_back(name, records))
+        cells = list(assignment.of_kind("test", "manual"))
+        for record in records:
             try:
-                book.penalise(name, student)  # the due date, or a person's marks, may be new
-                graded = book.gradebook.find_submission_notebook(name, name, student)
-            except MissingEntry:
-                continue  # was killed before it was entered: grade enters it
-            marks = {grade.name: grade for grade in graded.grades}
-            penalty = graded.late_submission_penalty or 0.0
-            total, whole = max(0.0, graded.score - penalty), graded.max_score
-            who, lms = course.who(name, student)
-            waiting = [n for n, g in marks.items() if g.needs_manual_grade]
-            questions.append(
-                {
-                    "student": student,
-                    "name": who,
-                    "submitted": record["submitted"],
-                    **{cell: marks[cell].score if cell in marks else "" for cell in cells},
-                    "late penalty": penalty,
-                    "score": total,
-                    "of": whole,
-                    "to be read": " ".join(waiting),
-                    "sha256": record["sha256"],
-                    "grader": record["grader"],
-                }
-            )
-            moodle.append(
-                {
-                    "Identifier": f"Participant {lms}",
-                    "Full name": who,
-                    "Grade": total,
-                    "Maximum Grade": whole,
-                    "Last modified (grade)": "",  # Moodle refuses a table without this column
-                    "Feedback comments": " ".join(record["notes"]),
-                }
-            )
-            canvas.append(
-                {
-                    "Student": who or student,
-                    "ID": lms,
-                    "SIS User ID": "",
-                    "SIS Login ID": "",
-                    "Section": "",
-                    name: total,
-                }
-            )
+                with deadline(STUDENT_SECONDS):
+                    rows = _rows(course, book, cells, name, record)
+            except (OutOfTime, Exception) as error:  # one student's marks stop nobody else's
+                if isinstance(error, CourseError | OSError):
+                    raise
+                failed.append(f"{record['student']} ({type(error).__name__}: {error})"[:300])
+                continue
+            for kind, row in rows.items():
+                tables[kind].append(row)
+    graded = {record["student"] for record in records}
+    waiting = [s.student for s in course.submissions(name) if s.student not in graded]
+    if waiting:
+        print(f"{name}: not in the tables, for not graded yet: {', '.join(waiting)}")
     paths = []
-    for kind, rows in {"questions": questions, "moodle": moodle, "canvas": canvas}.items():
+    for kind, rows in tables.items():
         paths.append(course.root / "export" / f"{name}-{kind}.csv")
         write(paths[-1], _table(rows))
+    if failed:
+        raise CourseError(f"{name}: exported without {'; '.join(failed)}")
     return paths
+
+
+def _rows(course: Course, book: Book, cells: list[str], name: str, record: dict) -> dict:
+    """Return a student's row of each table."""
+    student = record["student"]
+    book.penalise(name, student)  # the due date, or a person's marks, may be new
+    graded = book.gradebook.find_submission_notebook(name, name, student)
+    marks = {grade.name: grade for grade in graded.grades}
+    penalty = graded.late_submission_penalty or 0.0
+    total, whole = max(0.0, graded.score - penalty), graded.max_score
+    who, lms = course.who(name, student)
+    waiting = [n for n, g in marks.items() if g.needs_manual_grade]
+    submitted = record["submitted"]
+    if unread := record.get("unread_time"):
+        submitted = f"can't be read: {unread}"
+    elif course.collected(name, student).get("late"):
+        submitted = "late, says Canvas"
+    questions = {
+        "student": student,
+        "name": who,
+        "submitted": submitted,
+        **{cell: marks[cell].score if cell in marks else "" for cell in cells},
+        "late penalty": penalty,
+        "score": total,
+        "of": whole,
+        "to be read": " ".join(waiting),
+        "sha256": record["sha256"],
+        "grader": record["grader"],
+    }
+    moodle = {
+        "Identifier": f"Participant {lms}",
+        "Full name": who,
+        "Grade": total,
+        "Maximum Grade": whole,
+        "Last modified (grade)": "",  # Moodle refuses a table without this column
+        "Feedback comments": " ".join(record["notes"]),
+    }
+    canvas = {
+        "Student": who or student,
+        "ID": lms,
+        "SIS User ID": "",
+        "SIS Login ID": "",
+        "Section": "",
+        name: total,
+    }
+    return {"questions": questions, "moodle": moodle, "canvas": canvas}
 
 
 def _table(rows: list[dict]) -> str:

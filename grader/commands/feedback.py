@@ -10,6 +10,7 @@ from nbgrader.preprocessors import GetGrades
 from tqdm import tqdm
 from traitlets.config import Config
 
+from grader.commands.grade import tell_put_back
 from grader.course import Course
 from grader.files import write
 from grader.gradebook import Book
@@ -53,6 +54,8 @@ def feedback(course: Course, name: str, students=()) -> list[Path]:
         if record["entered"] and (not students or record["student"] in students)
     ]
     with Book(course) as book:
+        book.add_assignment(course.assignment(name))
+        tell_put_back(name, book.put_back(name, records))
         for record in records:
             book.penalise(name, record["student"])  # the due date may be new
     for record in tqdm(records, desc=name, unit="student"):

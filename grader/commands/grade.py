@@ -2,17 +2,19 @@
 
 import datetime
 import json
+import os
 
 import nbformat
 from tqdm import tqdm
 
 from grader.assignment import Assignment
 from grader.course import Course, CourseError, Submission
-from grader.files import digest, write
+from grader.files import digest, read_plain, write
 from grader.gradebook import Book
 from grader.pool import Task, dask_pool, local_pool
+from grader.times import read_time, written
 from grader.trusted.sandbox import Sandbox, find_bubblewrap
-from grader.trusted.sanitise import safe_markdown
+from grader.trusted.sanitise import readable, safe_markdown
 
 
 def grade(
@@ -50,6 +52,8 @@ def grade(
     submissions = [s for s in course.submissions(name) if not students or s.student in students]
     if absent := set(students) - {s.student for s in submissions}:
         raise CourseError(f"There is no submission of {name} by {', '.join(sorted(absent))}.")
+    for line in course.passed_over(name):
+        print(f"{name}: {line}")
     waiting = {
         s.student: s
         for s in submissions
@@ -58,6 +62,7 @@ def grade(
     if not waiting:
         with Book(course) as book:
             book.add_assignment(assignment)  # formgrader lists it
+            tell_put_back(name, book.put_back(name, course.records(name)))
         return {}
     task = Task.of(assignment, [course.root], sandbox)
     with dask_pool(scheduler) if scheduler else local_pool(workers) as pool:
@@ -65,6 +70,8 @@ def grade(
             pool.prepare(task)  # while the grade book opens
         with Book(course) as book:
             book.add_assignment(assignment)
+            there = [r for r in course.records(name) if r["student"] not in waiting]
+            tell_put_back(name, book.put_back(name, there))
             return _mark(course, book, assignment, pool, task, waiting, again)
 
 
@@ -89,6 +96,12 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
 
         for student, (record, cells) in pool.mark(task, contents()):
             record |= metadata(waiting[student])
+            if unread := record.get("unread_time"):
+                text = (
+                    f"the time of handing in can't be read: {unread!r}. It does not count as late."
+                )
+                record["notes"].append(f"{text[0].upper()}{text[1:]}")
+                print(f"{name}: {student}: {text}")
             keep(course, record, cells, assignment)
             _enter(course, book, record)
             done[student] = record
@@ -96,6 +109,15 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
     if others:
         print(f"{name}: {others} left to another grader, which is marking them now.")
     return done
+
+
+def tell_put_back(name: str, students: list[str]) -> None:
+    """Say whose marks the grade book lacked."""
+    if students:
+        print(
+            f"{name}: the grade book had not the marks of {len(students)}: put back from the "
+            "records. Of these, look at what was marked by hand since the last grade or export."
+        )
 
 
 def _record(course: Course, name: str, submission: Submission) -> dict | None:
@@ -107,14 +129,17 @@ def _record(course: Course, name: str, submission: Submission) -> dict | None:
 def metadata(submission: Submission) -> dict:
     """Return what a record says beside the marks."""
     # read as warily as the notebook beside it
-    stamp = Submission(submission.student, submission.path.parent / "timestamp.txt")
-    try:
-        submitted = stamp.read()[:100].decode().strip()[:40]
-        datetime.datetime.fromisoformat(submitted.removesuffix(" UTC"))
-    except ValueError:
-        submitted = ""
+    path = submission.path.parent / "timestamp.txt"
+    stamp = read_plain(path, 100)
+    text = (stamp or b"")[:100].decode(errors="replace").strip("\ufeff \t\r\n")
+    said = text and (readable(text, 60) or ascii(text))
+    if stamp is None and os.path.lexists(path):
+        said = f"{path.name} is no plain file"
+    when = read_time(said) if said else None
+    submitted = written(when) if when else ""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    return {"student": submission.student, "submitted": submitted, "graded": now, "entered": False}
+    about = {"student": submission.student, "submitted": submitted, "graded": now, "entered": False}
+    return about | ({"unread_time": said} if said and not when else {})
 
 
 def keep(course: Course, record: dict, cells: list, assignment: Assignment) -> None:

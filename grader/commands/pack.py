@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import glob
 import io
 import json
 import zipfile
@@ -11,8 +12,8 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from grader.files import digest, write
-from grader.submission import SubmissionError, grade_id, kind, read_notebook
+from grader.files import digest, read_plain, write
+from grader.submission import FILE_BYTES, SubmissionError, grade_id, kind, read_notebook
 
 
 def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[str]]:
@@ -39,9 +40,13 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
     SubmissionError
         It is not fit to be handed in; the message says why.
     """
-    if not path.is_file():
-        raise SubmissionError(f"{path} does not exist. Name your notebook: --file PATH")
-    content = path.read_bytes()
+    content = read_plain(path.resolve(), FILE_BYTES)
+    if content is None and not path.is_file():
+        others = sorted(other.name for other in path.parent.glob(f"{glob.escape(path.name)}.*"))
+        there = f" There is {others[0]}: is it that?" if others else ""
+        raise SubmissionError(f"{path} does not exist. Name your notebook: --file PATH{there}")
+    if content is None:
+        raise SubmissionError(f"{path} can't be read.")
     try:
         notebook = read_notebook(content)
     except SubmissionError as error:
@@ -81,17 +86,20 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
 
 def _compare(notebook, released: dict, answers: list[str]) -> tuple[list[str], list[str]]:
     """Return which answers are missing, and what else is unusual."""
-    cells = {}
+    cells, types = {}, {}
     for cell in notebook.cells:
         same = released.get(grade_id(cell)) == digest(cell.source.strip().encode())
         cells.setdefault(grade_id(cell), []).append(same)
+        types.setdefault(grade_id(cell), set()).add(cell.cell_type)
     missing, notes = [], []
     for name in answers:
         same = cells.get(name, [])
         if all(same):
             missing.append(name)
-        if len(same) > 1:
+        if same.count(False) > 1:
             notes.append(f"The answer {name} appears {len(same)} times; all are used, in order.")
+        if name in types and "code" not in types[name] and f"{name}-test" in released:
+            notes.append(f"The answer {name} is no code cell any more: make it one again.")
     for name in [n for n in released if n not in answers]:
         if not all(cells.get(name, [])):
             notes.append(f"The cell {name} was changed; it will be put back as it was.")

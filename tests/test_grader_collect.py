@@ -1,0 +1,676 @@
+"""``collect`` takes each student once, whatever an LMS, a laptop or a spreadsheet did."""
+
+import errno
+import io
+import json
+import os
+import socket
+import sys
+import tarfile
+import time
+import unicodedata
+import zipfile
+from pathlib import Path
+
+import pytest
+from grader_mini import RIGHT, submission, write_course
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.__main__ import main
+from grader.commands import collect as collecting
+from grader.commands.collect import collect
+from grader.course import Course, CourseError, is_id
+from grader.layouts import Owner
+from grader.people import People, clean, folded, name_key
+
+unix = pytest.mark.skipif(os.name == "nt", reason="such files are not Windows'")
+
+
+def zipped(files: dict | list, **when) -> bytes:
+    """Return a zip of files; when: seconds from a fixed time by the file's first word."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in files.items() if isinstance(files, dict) else files:
+            if isinstance(name, str):
+                name = zipfile.ZipInfo(name, (2030, 1, 1, 12, 0, 0))
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def at(name: str, minute: int) -> zipfile.ZipInfo:
+    """Return a zip's entry with a time."""
+    return zipfile.ZipInfo(name, (2030, 1, 1, 12, minute, 0))
+
+
+class Class:
+    """A course, and a folder from which it collects."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.course = Course(write_course(folder / "course"))
+        self.assignment = self.course.assignment("hw0")
+
+    def by(self, who: str) -> bytes:
+        """Return a notebook with one student's answer."""
+        return submission(self.assignment, RIGHT | {"answer": f"answer = {who!r}"})
+
+    def take(self, files, roster: str | bytes | None = None, name: str = "hw0") -> list[str]:
+        """Collect a zip (of a dict or list) or a folder."""
+        source = files
+        if not isinstance(files, Path):
+            source = self.folder / "export.zip"
+            source.write_bytes(zipped(files))
+        listed = None
+        if roster is not None:
+            listed = self.folder / "roster.csv"
+            listed.write_bytes(roster if isinstance(roster, bytes) else roster.encode())
+        lines = collect(self.course, name, source, listed)
+        assert all(line.isprintable() for line in lines)
+        return lines
+
+    def kept(self, name: str = "hw0") -> dict[str, str]:
+        """Return whose answer stands for whom."""
+        found = {}
+        for handed_in in self.course.submissions(name):
+            merged = self.assignment.merge(handed_in.read() or b'{"cells":[],"nbformat":4}')
+            (answer,) = [s.cell.source for s in merged.steps if s.name == "answer"]
+            found[handed_in.student] = answer.removeprefix("answer = ").strip("'.")
+        return found
+
+    def released(self) -> bytes:
+        return submission(self.assignment)
+
+
+@pytest.fixture
+def klass(tmp_path):
+    return Class(tmp_path)
+
+
+# --- whose is it? -----------------------------------------------------------------------------
+
+JANE, ROE = "Jane Doe_101_assignsubmission_", "José Roe_102_assignsubmission_"
+LAYOUTS = {
+    "Moodle 3": ({f"{JANE}file_/hw0.ipynb": "j", f"{ROE}file_/x.ipynb": "r"}, "101 102"),
+    "Moodle 4": ({f"{JANE}file/hw0.ipynb": "j", f"{ROE}file/sub/hw0.ipynb": "r"}, "101 102"),
+    "Moodle, flat": ({f"{JANE}file_hw0.ipynb": "j", f"{ROE}file_my_1_2_x.ipynb": "r"}, "101 102"),
+    "Moodle, blind": (
+        {f"Participant_{n}_assignsubmission_file/hw0.ipynb": w for n, w in ((7, "j"), (8, "r"))},
+        "7 8",
+    ),
+    "Moodle, blind, in German": (
+        {f"Teilnehmer_{n}_assignsubmission_file/hw0.ipynb": w for n, w in ((7, "j"), (8, "r"))},
+        "7 8",
+    ),
+    "Moodle, groups": (
+        {
+            "Group A_7_assignsubmission_file/hw0.ipynb": "j",
+            "Default group_assignsubmission_file/hw0.ipynb": "r",
+        },
+        "7 Default-group",
+    ),
+    "Moodle, online text": (
+        {
+            f"{JANE}file/hw0.ipynb": "j",
+            f"{JANE}onlinetext/onlinetext.html": b"<p>see the file",
+            f"{ROE}file/hw0.ipynb": "r",
+        },
+        "101 102",
+    ),
+    "Moodle, unpacked into a folder": (
+        {
+            "CS1-hw0-55/index.txt": b"",
+            f"CS1-hw0-55/{JANE}file/hw0.ipynb": "j",
+            f"CS1-hw0-55/{ROE}file/hw0.ipynb": "r",
+        },
+        "101 102",
+    ),
+    "Moodle, by groups": (
+        {f"a/G1/{JANE}file/hw0.ipynb": "j", f"a/G2/{ROE}file/hw0.ipynb": "r"},
+        "101 102",
+    ),
+    "Canvas": ({"doejane_41_900_hw0.ipynb": "j", "roejos_LATE_42_901_hw0-1.ipynb": "r"}, "41 42"),
+    "Canvas, a group": ({"team_a_41_900_hw0.ipynb": "j", "b_42_901_1_2_hw0.ipynb": "r"}, "41 42"),
+    "Canvas, anonymous": (
+        {"anon_AbC1d_900_hw0.ipynb": "j", "LATE_anon_xYz2e_901_hw0.ipynb": "r"},
+        "AbC1d xYz2e",
+    ),
+    "Canvas, unpacked": ({"x/d_41_900_hw0.ipynb": "j", "x/r_42_901_hw0.ipynb": "r"}, "41 42"),
+    "folders": ({"jane/hw0.ipynb": "j", "roe/deep/er/hw0.ipynb": "r"}, "jane roe"),
+    "folders in a folder": ({"all/jane/hw0.ipynb": "j", "all/roe/hw0.ipynb": "r"}, "jane roe"),
+    "nbgrader's": ({"jane/hw0/hw0.ipynb": "j", "roe/hw0/hw0.ipynb": "r"}, "jane roe"),
+    "files": ({"jane.ipynb": "j", "roe.ipynb": "r"}, "jane roe"),
+    "files as Canvas' but no": (
+        {"jane_2030_01_hw0.ipynb": "j", "roe_2030_01_hw0.ipynb": "r"},
+        "jane_2030_01_hw0 roe_2030_01_hw0",
+    ),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_each_student_is_taken_once(layout, as_folder, klass):
+    files, ids = LAYOUTS[layout]
+    files = {k: klass.by(v) if isinstance(v, str) else v for k, v in files.items()}
+    if as_folder:
+        for name, content in files.items():
+            path = klass.folder / "in" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        klass.take(klass.folder / "in")
+    else:
+        klass.take(files)
+    jane, roe = ids.split()
+    assert klass.kept() == {jane: "j", roe: "r"}
+
+
+@pytest.mark.parametrize("depth", ["", "x/"])
+def test_a_file_s_name_never_names_a_student(depth, klass):
+    evil, good = klass.by("evil"), klass.by("good")
+    moodle = {
+        f"{depth}{JANE}file/hw0.ipynb": good,
+        f"{depth}{ROE}file/{JANE}file/hw0.ipynb": evil,
+        f"{depth}{ROE}file/{JANE}file_hw0.ipynb": evil,
+        f"{depth}{ROE}file/a.zip": zipped({f"{JANE}file/hw0.ipynb": evil}),
+    }
+    klass.take(moodle)
+    assert klass.kept() == {"101": "good", "102": "evil"}
+
+
+def test_nor_in_canvas_or_in_folders(klass, tmp_path):
+    evil, good = klass.by("evil"), klass.by("good")
+    klass.take({"a_1_5_hw0.ipynb": good, "b_2_6_a_1_7_hw0.ipynb": evil})
+    assert klass.kept() == {"1": "good", "2": "evil"}
+    (tmp_path / "other").mkdir()
+    other = Class(tmp_path / "other")
+    names = ("jane_1_9_hw0.ipynb", f"{JANE}file/hw0.ipynb", f"{JANE}file_hw0.ipynb", "jane.ipynb")
+    lines = other.take(
+        {"jane/hw0.ipynb": good, "hw0.ipynb": evil, **{f"eve/{name}": evil for name in names}}
+    )
+    assert other.kept() == {"jane": "good", "eve": "evil"}
+    assert "left out, nobody's: hw0.ipynb" in lines
+
+
+@pytest.mark.parametrize("files", [{}, {"hw0.ipynb": b"{}", "hw0 (1).ipynb": b"{}"}])
+def test_an_export_that_names_nobody_is_refused(files, klass):
+    with pytest.raises(CourseError, match="does not say whose its files are"):
+        klass.take(files)
+
+
+# --- which of them? ---------------------------------------------------------------------------
+
+
+def test_what_systems_keep_beside_files_is_never_taken(klass):
+    new, old = klass.by("new"), klass.by("old")
+    inner = [
+        (at("hw0/hw0.ipynb", 1), new),
+        (at("hw0/.ipynb_checkpoints/hw0-checkpoint.ipynb", 9), old),
+        (at("__MACOSX/hw0/._hw0.ipynb", 9), b"\0\5\x16\7" * 20),
+        (at("hw0/hw0-checkpoint.ipynb", 9), old),
+        (at("release/hw0.ipynb", 9), klass.released()),
+        (at("hw0/.DS_Store", 9), b"x"),
+    ]
+    klass.take({f"{JANE}file/a.zip": zipped({"b.zip": zipped(inner)}), f"{ROE}file/b.zip": b"PK"})
+    assert klass.kept()["101"] == "new"
+
+
+@pytest.mark.parametrize("names", [("a.ipynb", "b.ipynb"), ("b.ipynb", "a.ipynb")])
+def test_the_newest_is_taken_by_its_time_not_its_name(names, klass):
+    new, old = klass.by("new"), klass.by("old")
+    for order in (0, 1):
+        files = [(at(f"jane/{names[0]}", 2), new), (at(f"jane/{names[1]}", 1), old)]
+        (line,) = klass.take(files[:: 1 - 2 * order])
+        assert klass.kept() == {"jane": "new"}
+        assert f"2 notebooks, the newest is used: {names[0]}" in line
+
+
+def test_in_canvas_the_last_upload_in_moodle_s_zip_the_last_place(klass):
+    new, old = klass.by("new"), klass.by("old")
+    klass.take([("d_1_999_hw0-1.ipynb", old), ("d_1_1000_hw0.ipynb", new), ("e_2_5_a.ipynb", new)])
+    assert klass.kept() == {"1": "new", "2": "new"}
+    klass.take([(f"{JANE}file/b.ipynb", old), (f"{JANE}file/a.ipynb", new)])
+    assert klass.kept()["101"] == "new"
+
+
+def test_of_the_same_time_the_browser_s_number_then_the_answers_decide(klass):
+    new, old = klass.by("new"), klass.by("old")
+    klass.take([("jane/hw0 (10).ipynb", new), ("jane/hw0 (9).ipynb", old), ("jane/hw0.ipynb", old)])
+    assert klass.kept() == {"jane": "new"}
+    less = submission(klass.assignment, {"answer": "answer = 'less'"})
+    klass.take([("roe/b.ipynb", less), ("roe/a.ipynb", new), ("roe/c.ipynb", less)])
+    assert klass.kept()["roe"] == "new"
+
+
+NAMES = (
+    "hw0.ipynb.txt",
+    "hw0.ipynb.json",
+    "hw0.json",
+    "hw0.ipynb (1)",
+    "hw0",
+    "HW0.IPYNB",
+    "x.txt",
+)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_notebook_is_known_by_what_is_in_it(name, encoding, klass):
+    other = json.dumps({"cells": [], "metadata": {"homework": {"name": "hw9"}}, "nbformat": 4})
+    klass.take(
+        {
+            f"jane/{name}": klass.by("j").decode().encode(encoding),
+            "jane/hw9.ipynb": other,
+            "jane/receipt.json": b"{}",
+            "jane/notes.txt": b"none",
+        }
+    )
+    assert klass.kept() == {"jane": "j"}
+
+
+def test_a_notebook_that_lost_its_metadata_is_known_by_its_cells(klass):
+    bare = json.loads(klass.by("j")) | {"metadata": {}}
+    (line,) = klass.take({"jane/hw0.ipynb": json.dumps(bare), "jane/other.ipynb": b"{}"})
+    assert line == "jane: new"
+    assert klass.kept() == {"jane": "j"}
+
+
+def test_what_came_empty_does_not_replace_an_answer(klass):
+    klass.take({"jane/hw0.ipynb": klass.by("j")})
+    for later in (klass.released(), b"", b"{}"):
+        (line,) = klass.take({"jane/hw0.ipynb": later})
+        assert line.startswith("jane: kept as it was, for what came now has no answer: ")
+        assert klass.kept() == {"jane": "j"}
+    assert klass.take({"jane/hw0.ipynb": klass.by("jj")}) == ["jane: handed in again"]
+
+
+def test_other_archives_are_told(klass):
+    tarred = io.BytesIO()
+    with tarfile.open(fileobj=tarred, mode="w") as archive:
+        archive.addfile(tarfile.TarInfo("hw0.ipynb"), io.BytesIO())
+    secret = bytearray(zipped({"hw0.ipynb": klass.by("x")}))
+    for mark in (b"PK\3\4", b"PK\1\2"):
+        secret[secret.index(mark) + (6 if mark == b"PK\3\4" else 8)] |= 1
+    files = {
+        "a/hw0.rar": b"Rar!\x1a\7\1\0",
+        "b/hw0.7z": b"7z\xbc\xaf\x27\x1c",
+        "c/hw0.tar": tarred.getvalue(),
+        "d/hw0.zip": b"Rar!\x1a\7\1\0",
+        "e/hw0.zip": bytes(secret),
+        "f/hw0.zip": b"PK\3\4 and no more",
+        "g/hw0.ipynb": zipped({"hw0.ipynb": klass.by("zipped")}),
+        "h/essay.pdf": b"%PDF",
+    }
+    lines = {line[0]: line for line in klass.take(files)}
+    for who, says in {
+        **{"a": "RAR", "b": "7-Zip", "c": "tar", "d": "RAR", "e": "encrypted", "f": "damaged"},
+        "h": "no notebook among: essay.pdf",
+    }.items():
+        assert says in lines[who], lines[who]
+    assert klass.kept()["g"] == "zipped"
+    assert len(klass.kept()) == len(files)
+    (klass.folder / "class.tar").write_bytes(tarred.getvalue())
+    with pytest.raises(CourseError, match=r"class\.tar is a tar archive, not a zip archive"):
+        klass.take(klass.folder / "class.tar")
+
+
+def test_names_in_a_zip_may_be_utf_8_that_does_not_say_so(klass):
+    files = {"Zoë/hw0.ipynb": klass.by("z"), "राम/hw0.ipynb": klass.by("r")}
+    content = bytearray(zipped(files))
+    for mark, flag in ((b"PK\3\4", 6), (b"PK\1\2", 8)):
+        place = content.find(mark)
+        while place >= 0:
+            content[place + flag + 1] &= ~8
+            place = content.find(mark, place + 1)
+    (klass.folder / "mac.zip").write_bytes(content)
+    klass.take(klass.folder / "mac.zip")
+    assert klass.kept() == {"Zoë": "z", "राम": "r"}
+
+
+# --- ids --------------------------------------------------------------------------------------
+
+TEXT = st.text(min_size=1, max_size=120).filter(lambda t: "/" not in t and "\\" not in t)
+ALIKE = st.sampled_from(
+    ["a b", "a-b", "A-B", "a--b", "a.b", "a-b.", " a-b", "ａ-b", "é", "e\u0301"]
+)
+WORSE = st.sampled_from(
+    ["con", "NUL.txt", "राम", "रीम", "漢" * 100, "漢" * 101, "..", "-", "ﬁ", "fi"]
+)
+
+
+@given(st.lists(TEXT | ALIKE | WORSE, unique=True, max_size=12))
+@settings(max_examples=300, deadline=None)
+def test_ids_are_safe_and_no_two_are_merged(names):
+    course = Course.__new__(Course)
+    course.root = Path("/nowhere")
+    owners = [Owner("folders", name) for name in names]
+    ids = People(course).identify("hw0", owners, None)
+    assert set(ids) == set(owners)
+    for student in ids.values():
+        assert is_id(student)
+        assert len(f"{student}.json".encode()) <= 255
+        assert student == student.rstrip(". ")
+        assert student.partition(".")[0].lower() not in ("con", "nul", "aux", "prn", "com1")
+    assert len({folded(student) for student in ids.values()}) == len(names)
+    assert ids == People(course).identify("hw0", owners[::-1], None)
+
+
+@given(TEXT)
+def test_a_clean_id_stays_as_it_is(text):
+    assert clean(clean(text)) == clean(text)
+    assert name_key(unicodedata.normalize("NFD", text)) == name_key(text)
+
+
+def test_ids_that_were_given_stay_whatever_comes_later(klass):
+    klass.take({"Ann Lee/hw0.ipynb": klass.by("1"), "bob/hw0.ipynb": klass.by("b")})
+    klass.take({"Ann-Lee/hw0.ipynb": klass.by("2"), "ANN LEE/hw0.ipynb": klass.by("3")})
+    assert sorted(klass.kept().values()) == ["1", "2", "3", "b"]
+    assert klass.kept()["Ann-Lee"] == "1"
+    before = klass.kept()
+    for name in ("Ann Lee", "Ann-Lee", "ANN LEE"):
+        (line,) = klass.take({f"{name}/hw0.ipynb": klass.by(f"{name} again")})
+        assert line.endswith(": handed in again")
+    assert {*klass.kept()} == {*before}
+
+
+def test_names_of_a_hundred_chinese_letters_fit(klass):
+    long = ["漢" * 100, "漢" * 99 + "字"]
+    klass.take({f"{name}/hw0.ipynb": klass.by(name[-1]) for name in long})
+    assert sorted(klass.kept().values()) == ["字", "漢"]
+    moodle = {
+        f"{n}_{i}_assignsubmission_file/hw0.ipynb": klass.by(str(i)) for i, n in enumerate(long)
+    }
+    klass.take(moodle)
+    assert {"0", "1"} <= {*klass.kept()}
+
+
+def test_folders_that_can_be_nobody_s_are_told(klass, monkeypatch, capsys):
+    for name in ("Ann Lee", "x" * 150, "राम", "ok"):
+        (klass.course.root / "submitted" / name / "hw0").mkdir(parents=True)
+    assert [s.student for s in klass.course.submissions("hw0")] == ["ok", "राम"]
+    told = klass.course.passed_over("hw0")
+    assert len(told) == 2
+    assert "Ann Lee" in told[0]
+
+
+# --- one identity for the term ------------------------------------------------------------------
+
+
+def second(klass: Class) -> None:
+    """Give the course a second assignment, hw1."""
+    folder = klass.course.root / "source"
+    (folder / "hw1").mkdir()
+    text = (folder / "hw0" / "hw0.ipynb").read_text()
+    (folder / "hw1" / "hw1.ipynb").write_text(text)
+
+
+def moodle(**people) -> dict:
+    return {
+        f"{n.replace('_', ' ')}_{i}_assignsubmission_file/a.ipynb": b"{}" for n, i in people.items()
+    }
+
+
+ROSTER = "id,name\njane,Jane Doe\njohn,John Roe\n"
+
+
+@pytest.mark.parametrize("roster", [None, ROSTER, "id,lms\njane,101\njohn,102\n"])
+def test_moodle_s_number_changes_the_person_stays(roster, klass):
+    second(klass)
+    klass.take(moodle(Jane_Doe=101, John_Roe=102), roster)
+    klass.take(moodle(Jane_Doe=102, John_Roe=101), roster, "hw1")
+    jane, john = ("jane", "john") if roster else ("101", "102")
+    ids = [{s.student for s in klass.course.submissions(name)} for name in ("hw0", "hw1")]
+    assert ids == [{jane, john}, {jane, john}]
+    assert klass.course.who("hw0", jane) == ("Jane Doe", "101")
+    assert klass.course.who("hw1", jane) == ("Jane Doe", "102")
+
+
+def test_a_number_that_another_has_had_is_not_a_person(klass):
+    second(klass)
+    klass.take(moodle(Jane_Doe=101))
+    klass.take(moodle(John_Roe=101), None, "hw1")
+    (john,) = klass.course.submissions("hw1")
+    assert john.student != "101"
+    assert klass.course.who("hw1", john.student) == ("John Roe", "101")
+
+
+def test_canvas_numbers_last(klass):
+    second(klass)
+    klass.take({"doejane_41_900_a.ipynb": klass.by("j"), "roe_42_901_a.ipynb": klass.by("r")})
+    klass.take({"smithjane_41_950_a.ipynb": b"{}", "roe_42_951_a.ipynb": b"{}"}, None, "hw1")
+    assert {s.student for s in klass.course.submissions("hw1")} == {"41", "42"}
+
+
+def test_a_roster_that_comes_later_doubles_nobody(klass):
+    second(klass)
+    files = {name: klass.by("x") for name in moodle(Jane_Doe=101, John_Roe=102)}
+    klass.take(files)
+    record = {"student": "102", "sha256": "", "tests": {}, "entered": True}
+    path = klass.course.record_path("hw0", "102")
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(record))
+    lines = sorted(klass.take(files, ROSTER))
+    assert lines[0].startswith("102: unchanged, ")
+    assert lines[0].endswith("stays 102, under which marks stand; the roster's id is john")
+    assert lines[1].startswith("jane: unchanged, ")
+    assert lines[1].endswith(", was 101")
+    assert len(lines) == 2
+    assert {*klass.kept()} == {"jane", "102"}
+    klass.take(moodle(Jane_Doe=205, John_Roe=206), ROSTER, "hw1")
+    assert {s.student for s in klass.course.submissions("hw1")} == {"jane", "102"}
+
+
+TWINS = "id,name,lms\nj1,Jane Doe,{}\nj2,Jane Doe,{}\nbob,Bob,\n"
+
+
+def test_namesakes_are_refused_until_told_apart(klass):
+    files = {f"Jane Doe_{n}_assignsubmission_file/a.ipynb": klass.by(str(n)) for n in (101, 102)}
+    files |= {"Bob_103_assignsubmission_file/a.ipynb": klass.by("bob")}
+    for roster in (TWINS.format("", ""), "id,name\nj1,Jane Doe\nbob,Bob\n"):
+        lines = klass.take(files, roster)
+        refused = [line for line in lines if ": not taken, more than one person is called" in line]
+        assert len(refused) == 2
+        assert {*klass.kept()} == {"bob"}
+    klass.take(files, TWINS.format(101, 102))
+    assert klass.kept() == {"bob": "bob", "j1": "101", "j2": "102"}
+    second(klass)
+    lines = klass.take(moodle(Jane_Doe=205), None, "hw1")
+    assert (
+        "Jane Doe: not taken, more than one person is called Jane Doe (known: j1, j2)" in lines[0]
+    )
+    assert klass.course.submissions("hw1") == []
+
+
+def test_without_a_roster_their_numbers_tell_them_apart(klass):
+    files = {f"Jane Doe_{n}_assignsubmission_file/a.ipynb": klass.by(str(n)) for n in (101, 102)}
+    files["Bob_103_assignsubmission_file/a.ipynb"] = klass.by("bob")
+    klass.take(files)
+    assert klass.kept() == {"101": "101", "102": "102", "103": "bob"}
+    assert all("unchanged" in line for line in klass.take(files))
+
+
+# --- a roster -----------------------------------------------------------------------------------
+
+ZOE = "Zoë O'Ávila"
+TABLES = {
+    "UTF-8": f"id,name\nzoe,{ZOE}\n".encode(),
+    "Excel's UTF-8": f"id;name\r\nzoe;{ZOE}\r\n".encode("utf-8-sig"),
+    "Excel's Unicode text": f"id\tname\r\nzoe\t{ZOE}\r\n".encode("utf-16"),
+    "without a mark": f"id\tname\nzoe\t{ZOE}\n".encode("utf-16-le"),
+    "Excel's CSV": f"id;name\r\nzoe;{ZOE}\r\n".encode("cp1252"),
+    "old Macs": f"id,name\rzoe,{ZOE}\r".encode(),
+    "sep=": f"sep=;\nid;name\nzoe;{ZOE}\n".encode(),
+    "spaces": f' ID , "name" \n zoe ,  {ZOE}  \n\n , \n'.encode(),
+    "more columns": f"name,section,id,email\n{ZOE},A,zoe\n".encode(),
+    "decomposed": unicodedata.normalize("NFD", f"id,name\nzoe,{ZOE}\n").encode(),
+    "family first": f'id,name\nzoe,"{ZOE.split()[1]}, {ZOE.split()[0]}"\n'.encode(),
+    "another case": f"id,name\nzoe,{ZOE.upper()}\n".encode(),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+@pytest.mark.parametrize(
+    "folder", ["Zoë OÁvila_101_assignsubmission_file/a.ipynb", "oávilazoë_41_9_a.ipynb"]
+)
+def test_a_roster_as_any_spreadsheet_writes_it(table, form, folder, klass):
+    lines = klass.take({unicodedata.normalize(form, folder): klass.by("z")}, TABLES[table])
+    assert lines == ["zoe: new"]
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        (b"", "its first line has: nothing"),
+        (b"who\nada\n", "needs the columns id and name, or id and lms; its first line has: who."),
+        (b"id\nada\n", "needs the columns id and name"),
+        (b"id,name\n,Ada\n", "line 2: the id is missing"),
+        (b"id,name\nada,Ada\nADA,Bob\n", "line 3: 'ADA' and 'ada' would be one id"),
+        (b"id,lms\nada,7\nbob,7\n", "the LMS's 7 is ada and bob. Whose is it?"),
+        (b"PK\3\4...", "is a spreadsheet's own file. Save it as CSV."),
+        (None, "does not exist"),
+    ],
+)
+def test_what_is_wrong_with_a_roster_is_one_line(table, says, klass):
+    (klass.folder / "export.zip").write_bytes(zipped({"ada/hw0.ipynb": klass.by("a")}))
+    path = klass.folder / "list.csv"
+    if table is not None:
+        path.write_bytes(table)
+    with pytest.raises(CourseError) as caught:
+        collect(klass.course, "hw0", klass.folder / "export.zip", path)
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (klass.course.root / "submitted").exists()
+
+
+def test_who_is_absent_unmatched_or_twice_is_listed(klass):
+    roster = "id,name,lms\nada,Ada L,1\nbob,Bob,2\neve,Eve,3\nada,Ada Love,9\n"
+    files = {
+        f"{n}_{i}_assignsubmission_file/a.ipynb": klass.by(n)
+        for n, i in (("Ada L", 1), ("Ada Love", 9), ("Bob", 2), ("Max", 4))
+    }
+    lines = klass.take(files, roster)
+    assert [line for line in lines if line.split(":")[0] in ("ada", "bob", "4")] != []
+    for line in (
+        "twice in the roster: ada, lines 2 and 5",
+        "in the roster, without a submission: eve",
+        "not in the roster: 4",
+        "twice: ada, as 1 and 9",
+    ):
+        assert line in lines
+
+
+# --- files that are none, and machines ----------------------------------------------------------
+
+
+@unix
+def test_pipes_sockets_links_and_loops_stop_nobody(klass):
+    folder = klass.folder / "in"
+    for name in ("pipe", "link", "loop", "hard", "good", "socket", "dir"):
+        (folder / name).mkdir(parents=True)
+    os.mkfifo(folder / "pipe" / "hw0.ipynb")
+    (folder / "link" / "hw0.ipynb").symlink_to(klass.course.root / "source/hw0/hw0.ipynb")
+    (folder / "loop" / "deep").symlink_to(folder)
+    (folder / "good" / "hw0.ipynb").write_bytes(klass.by("good"))
+    os.link(folder / "good" / "hw0.ipynb", folder / "hard" / "hw0.ipynb")
+    (folder / "dir" / "hw0.ipynb").mkdir()
+    here = Path.cwd()
+    os.chdir(folder / "socket")
+    try:
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind("hw0.ipynb")
+            lines = klass.take(folder)
+    finally:
+        os.chdir(here)
+    assert klass.kept() == {"good": "good", "hard": "good"}
+    for who in ("pipe", "link", "loop", "socket"):
+        assert any(line.startswith(f"{who}: nothing taken: ") for line in lines), (who, lines)
+
+
+def test_what_a_student_writes_into_the_export_is_not_believed(klass):
+    lie = json.dumps({"name": "Someone else", "lms": "666"})
+    klass.take({f"{JANE}file/collected.json": lie, f"{JANE}file/hw0.ipynb": klass.by("j")})
+    (klass.course.root / "submitted/101/hw0/collected.json").write_text(lie)
+    assert klass.course.who("hw0", "101") == ("Jane Doe", "101")
+    assert not list((klass.course.root / "submitted").rglob("*.json.*"))
+
+
+@pytest.mark.skipif(not hasattr(__import__("signal"), "setitimer"), reason="Windows has no timer")
+def test_a_file_that_takes_too_long_stops_nobody(klass, monkeypatch):
+    monkeypatch.setattr(collecting, "STUDENT_SECONDS", 0.5)
+    judge = collecting._judge
+
+    def slow(candidate, assignment):
+        if b"slow" in candidate.content:
+            try:
+                time.sleep(60)
+            except Exception:  # as code does that goes on whatever happens
+                time.sleep(60)
+        judge(candidate, assignment)
+
+    monkeypatch.setattr(collecting, "_judge", slow)
+    lines = klass.take({f"{w}/hw0.ipynb": klass.by(w) for w in ("ada", "slow", "zoe")})
+    assert lines == ["ada: new", "slow: not taken, it takes longer than 0.5 s", "zoe: new"]
+    assert klass.kept() == {"ada": "ada", "zoe": "zoe"}
+
+
+def test_one_student_s_fault_stops_nobody(klass, monkeypatch, capsys):
+    judge = collecting._judge
+
+    def faulty(candidate, assignment):
+        if b"bad" in candidate.content:
+            raise MemoryError("too much")
+        judge(candidate, assignment)
+
+    monkeypatch.setattr(collecting, "_judge", faulty)
+    files = {f"{w}/hw0.ipynb": klass.by(w) for w in ("ada", "bad", "zoe")}
+    assert klass.take(files) == ["ada: new", "bad: not taken, MemoryError: too much", "zoe: new"]
+    line = ["grader", "--course", klass.course.root, "collect", "hw0", "--from"]
+    monkeypatch.setattr(sys, "argv", [*map(str, line), str(klass.folder / "export.zip")])
+    assert main() == 1, "somebody is missing"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
+    number, klass, monkeypatch, capsys
+):
+    klass.take({"ada/hw0.ipynb": klass.by("ada")})
+    (klass.folder / "new.zip").write_bytes(
+        zipped({f"{w}/hw0.ipynb": klass.by(f"{w} again") for w in ("ada", "bob")})
+    )
+
+    def full(_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    line = ["grader", "--course", klass.course.root, "collect", "hw0", "--from"]
+    monkeypatch.setattr(sys, "argv", [*map(str, line), str(klass.folder / "new.zip")])
+    assert main() == 1
+    *_, last = capsys.readouterr().err.strip().splitlines()
+    path = klass.course.root / "submitted" / "ada" / "hw0" / "hw0.ipynb"
+    assert last == f"grader: {path}: {os.strerror(number)}."
+    assert klass.kept() == {"ada": "ada"}
+    assert [p.name for p in path.parent.iterdir()] == ["hw0.ipynb"]
+
+
+@unix
+def test_a_file_that_may_not_be_that_large_is_one_line(klass):
+    import resource
+    import subprocess
+
+    big = json.loads(klass.by("big"))
+    big["cells"][0]["outputs"] = ["x" * 200_000]
+    (klass.folder / "x.zip").write_bytes(
+        zipped({"ada/hw0.ipynb": klass.by("ada"), "big/hw0.ipynb": json.dumps(big)})
+    )
+    command = [sys.executable, "-m", "grader", "--course", klass.course.root, "collect", "hw0"]
+    done = subprocess.run(
+        [*command, "--from", klass.folder / "x.zip"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        cwd=Path(collecting.__file__).parents[2],
+    )
+    assert (done.returncode, done.stdout) == (1, "ada: new\nbig: not taken, File too large\n")
+    assert "Traceback" not in done.stderr
+    assert klass.kept() == {"ada": "ada"}
