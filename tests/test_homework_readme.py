@@ -87,7 +87,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     assert f"{STUDENTS} marked now, {STUDENTS} in all." in said["-m grader grade"]
     assert len(list(course.glob("homework/feedback/*/hw1/hw1.html"))) == STUDENTS
     with (course / "homework/export/hw1-moodle.csv").open(newline="") as file:
-        marks = {row["Identifier"]: float(row["Grade"]) for row in csv.DictReader(file)}
+        marks = {row["Full name"]: float(row["Grade"]) for row in csv.DictReader(file)}
     assert len(marks) == STUDENTS
-    assert marks["Participant 1001"] == 22  # right, but for what a person reads
-    assert all(mark < 22 for who, mark in marks.items() if who != "Participant 1001")
+    assert marks["Student 1001"] == 22  # right, but for what a person reads
+    assert all(mark < 22 for who, mark in marks.items() if who != "Student 1001")

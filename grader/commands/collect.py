@@ -247,7 +247,7 @@ def _within(entry, file, upload, at, room, refused, depth):
         if entry.problem != NOT_PLAIN:
             refused.append(f"{file} ({entry.problem})")
         return
-    likely = bool(_NOTEBOOK.search(file))
+    likely = bool(_NOTEBOOK.search(file.rpartition(": ")[2]))
     zipped = file.lower().endswith(".zip")
     if not likely and not zipped and not re.search(r"\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", file, re.I):
         refused.append(file)
