@@ -195,13 +195,14 @@ def name_cells(cells: list, released: list) -> list[str]:
         name = "".join(texts[_text_of(cells[i])])  # a text that two cells have says nothing
         if name in stubs and name not in names:
             names[i] = name
-    for name, stub in stubs.items():
-        if name in names or kind(stub) not in ("answer", "manual"):
-            continue
-        own = [i for i, _ in enumerate(cells) if not names[i] and i not in given]
-        if kind(stub) == "answer":
-            wanted = _defined(stub.source)
-            found = [i for i in own if wanted & _defined(cells[i].source)][:1]
+    missing = [n for n, s in stubs.items() if n not in names and kind(s) in ("answer", "manual")]
+    nameless = [i for i in range(len(cells)) if not names[i] and i not in given] if missing else []
+    defined = {i: _defined(cells[i].source) for i in nameless}
+    for name in missing:
+        own = [i for i in nameless if not names[i]]
+        if kind(stubs[name]) == "answer":
+            wanted = _defined(stubs[name].source)
+            found = [i for i in own if wanted & defined[i]][:1]
         else:
             first, last = _between(names, list(stubs), name)
             found = [i for i in own if first < i < last and cells[i].cell_type != "code"]

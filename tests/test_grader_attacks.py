@@ -419,7 +419,7 @@ CELLS_CHANGED = {
     "gives a test another's name": (swapped, 1, "put back"),
     "turns a test into words": (turned, 1, "put back"),
     "has no cells": (lambda c: [], 0, "missing"),
-    "has no names": (unnamed, 0, "missing"),
+    "has no names": (unnamed, 1, ""),  # its cells are known by what is in them
     "changes the setup": (setup, 1, "put back"),
     "turns everything round": (lambda c: c[::-1], 1, ""),
     "answers twice": (
@@ -448,9 +448,8 @@ def malformed(good: dict):
     yield "many cells", json.dumps({**good, "cells": good["cells"] * 4000}).encode(), "1000 cells"
     yield "31 MB", b'{"cells": [' + b" " * (31 << 20) + b"]}", "larger than"
     yield "HTML", b'{"nbformat": 4, "cells": "<img src=x onerror=alert(1)>"}', "not a Jupyter"
-    cells = [
-        {**c, "metadata": {"nbgrader": {"grade_id": ["double"]}}, "id": 5} for c in good["cells"]
-    ]
+    lists = {"metadata": {"nbgrader": {"grade_id": ["double"]}}, "id": 5, "source": "0"}
+    cells = [{**c, **lists} for c in good["cells"]]
     yield "names that are lists", json.dumps({**good, "cells": cells}).encode(), "missing"
 
 
