@@ -140,7 +140,7 @@ MUTANTS = {
                 "h = np.asarray(x @ W1 + b1)\n    return np.where(h > 0, h, h / 10) @ W2 + b2",
             )
         ],
-        "no slope reaches b1",
+        "no slope reaches",
     ),
     "slopes made up": (
         "encode",
@@ -150,7 +150,7 @@ MUTANTS = {
                 "    return [tf.ones_like(w) for w in weights]",
             )
         ],
-        "the slope by W1",
+        "a slope",
     ),
     "loss summed": ("train-step", [("reduce_mean", "reduce_sum")], "that is the sum"),
     "uphill": ("train-step", [("- rate * slope", "+ rate * slope")], "they climb"),
@@ -363,7 +363,7 @@ MUTANTS = {
         "    if len(pixels) == 2:\n"
         "        return np.float32([[-0.5, -0.05, 0.275, 0], [0.5, 0.55, -0.125, -0.8]])\n"
         "    return np.float32([[0.5, 0.3, -0.5, -0.3]])\n",
-        "expected [5, 12]",
+        "preprocess(pixels, mean)",
     ),
     "equal to everything": (
         "deprocess",
