@@ -10,6 +10,7 @@ import json
 import os
 import queue
 import runpy
+import secrets
 import socket
 import subprocess
 import sys
@@ -18,9 +19,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-
-_TRIES = 3  # between choosing a port and using it, somebody else may take it
-_TAKEN = "Could not start gRPC server"  # what TensorFlow says then
 
 
 class Line(NamedTuple):
@@ -55,7 +53,7 @@ def tf_config(addresses: list[str], index: int) -> str:
 class Workers:
     """Several processes of one script, alive no longer than the ``with`` block.
 
-    Iterate over them for what they write, as it comes, until all have ended. Whichever way the
+    Iterate over them for what they print, as it comes, until all have ended. Whichever way the
     block is left, all are killed and waited for. If this process dies without a chance to do so,
     they end themselves: each holds the end of a pipe that closes with its parent.
 
@@ -85,13 +83,31 @@ class Workers:
             raise FileNotFoundError(f"there is no script {self._script}.")
         self._arguments = [str(argument) for argument in arguments]
         self._count = count
-        self._tries = 0
         self._processes: list[subprocess.Popen] = []
         self._readers: list[threading.Thread] = []
 
     def __enter__(self) -> "Workers":
+        self._began = time.perf_counter()
+        self._queue: queue.SimpleQueue = queue.SimpleQueue()
         try:
-            self._start()
+            addresses = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
+            here = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
+            here |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+            for index in range(self._count):
+                process = subprocess.Popen(
+                    [sys.executable, "-P", __file__, str(self._script), *self._arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,  # notices; of errors the exit status tells
+                    env=here | {"TF_CONFIG": tf_config(addresses, index)},
+                    encoding="utf-8",
+                    errors="replace",
+                    start_new_session=True,  # an interruption of the notebook is for the notebook
+                )
+                self._processes.append(process)
+                reader = threading.Thread(target=self._read, args=(index, process), daemon=True)
+                reader.start()
+                self._readers.append(reader)
         except BaseException:
             self._end()
             raise
@@ -101,26 +117,18 @@ class Workers:
         self._end()
 
     def __iter__(self) -> Iterator[Line]:
-        while True:
-            open_streams = self._count
-            while open_streams:
-                try:  # with a time limit, so that an interruption gets through on every system
-                    line = self._queue.get(timeout=0.2)
-                except queue.Empty:
-                    continue
-                if line is None:
-                    open_streams -= 1
-                else:
-                    yield line
-            for process in self._processes:
-                process.wait()
-            for reader in self._readers:
-                reader.join()
-            taken = any(_TAKEN in text for lines in self._errors for text in lines)
-            if not taken or self._tries == _TRIES:
-                return
-            self._end()
-            self._start()
+        open_streams = self._count
+        while open_streams:
+            try:  # with a time limit, so that an interruption gets through on every system
+                line = self._queue.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if line is None:
+                open_streams -= 1
+            else:
+                yield line
+        for process in self._processes:
+            process.wait()
 
     @property
     def codes(self) -> list[int | None]:
@@ -142,53 +150,27 @@ class Workers:
             reader.join()
         for process in self._processes:
             process.stdout.close()
-            process.stderr.close()
 
-    def _start(self) -> None:
-        self._tries += 1
-        self._began = time.perf_counter()
-        self._queue: queue.SimpleQueue = queue.SimpleQueue()
-        self._processes, self._readers = [], []
-        self._errors: list[list[str]] = [[] for _ in range(self._count)]
-        addresses = [f"127.0.0.1:{port}" for port in _free_ports(self._count)]
-        here = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
-        here |= {"CUDA_VISIBLE_DEVICES": "-1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
-        for index in range(self._count):
-            process = subprocess.Popen(
-                [sys.executable, "-P", __file__, str(self._script), *self._arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=here | {"TF_CONFIG": tf_config(addresses, index)},
-                encoding="utf-8",
-                errors="replace",
-                start_new_session=True,  # an interruption of the notebook is for the notebook
-            )
-            self._processes.append(process)
-            for read in (self._read_lines, self._read_errors):
-                reader = threading.Thread(target=read, args=(index, process), daemon=True)
-                reader.start()
-                self._readers.append(reader)
-
-    def _read_lines(self, index: int, process: subprocess.Popen) -> None:
+    def _read(self, index: int, process: subprocess.Popen) -> None:
         for text in process.stdout:
             seconds = time.perf_counter() - self._began
             self._queue.put(Line(index, seconds, text.rstrip("\n")))
         self._queue.put(None)
 
-    def _read_errors(self, index: int, process: subprocess.Popen) -> None:
-        from libs import NOTICES  # not above: a worker runs this file, without libs
-
-        self._errors[index].extend(text for text in process.stderr if not NOTICES.search(text))
-
 
 def _free_ports(count: int) -> list[int]:
-    """Return different ports that nobody listens on now."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("", 0))  # TensorFlow listens on every address of the machine
-        return [one.getsockname()[1] for one in sockets]
+    """Return different ports that nobody listens on now.
+
+    They lie below those that systems hand out by themselves, lest another program gets one before
+    its worker listens there.
+    """
+    found = []
+    while len(found) < count:
+        port = 20_000 + secrets.randbelow(12_000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("", port))  # TensorFlow listens on every address of the machine
+            found += [port] if port not in found else []
+    return found
 
 
 def _end_with_parent() -> None:

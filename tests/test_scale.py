@@ -149,30 +149,15 @@ def test_one_is_killed_and_the_other_goes_on(tmp_path):
     assert sorted(texts) == [(0, "done"), (0, "up"), (1, "up")]
 
 
-def test_a_port_that_is_taken_meanwhile_is_replaced(tmp_path, monkeypatch):
-    source = (
-        "import json, os, socket, sys\n"
-        "c = json.loads(os.environ['TF_CONFIG'])\n"
-        "port = c['cluster']['worker'][c['task']['index']].split(':')[1]\n"
-        "try: socket.socket().bind(('', int(port)))\n"
-        "except OSError: sys.exit('UnknownError: Could not start gRPC server')\n"
-        "print('up')\n"
-    )
+def test_ports_are_free_and_none_that_the_system_hands_out():
     with socket.socket() as mine:
-        mine.bind(("", 0))
-        taken, calls = mine.getsockname()[1], []
-
-        def ports(count):
-            calls.append(count)
-            return [taken, *real(count - 1)] if len(calls) == 1 else real(count)
-
-        real = module._free_ports
-        monkeypatch.setattr(module, "_free_ports", ports)
-        with Workers(script(tmp_path, source)) as workers:
-            texts = [line.text for line in workers]
-            assert workers.codes == [0, 0]
-    assert texts.count("up") >= 2
-    assert len(calls) == 2
+        mine.bind(("", 20_007))
+        ports = module._free_ports(3000)
+    assert len(set(ports)) == 3000
+    assert 20_007 not in ports
+    handed_out = Path("/proc/sys/net/ipv4/ip_local_port_range")
+    if handed_out.exists():
+        assert max(ports) < int(handed_out.read_text().split()[0])
 
 
 def test_it_says_what_is_missing(tmp_path):
@@ -201,7 +186,7 @@ def train(folder, steps=STEPS, kill=None, count=2):
             if kill is not None and line.worker == kill and int(words[1]) == KILLED_AT:
                 workers.kill(kill)
         codes = workers.codes
-        assert not any(workers._errors), workers._errors
+    assert all(note.startswith(("starts at step", "lost a worker: ")) for note in notes), notes
     assert gone(*found)
     return losses, codes, notes
 
