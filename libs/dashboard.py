@@ -51,8 +51,8 @@ class Dashboard:
     Examples
     --------
     >>> from libs.datasets import Dataset
-    >>> data = Dataset(np.zeros((4, 784)), np.array([0, 1, 0, 1]), split=[0, 1, 0])
-    >>> with Dashboard(data.valid, lambda images: np.full((4, 2), 0.5)) as board:
+    >>> valid = Dataset(np.zeros((4, 784)), np.array([0, 1, 0, 1])).train
+    >>> with Dashboard(valid, lambda images: np.full((4, 2), 0.5)) as board:
     ...     for step in range(1, 4):
     ...         board.update(step, loss=1 / step)
     >>> board.history["steps"], board.history["valid_accuracy"][-1].item()

@@ -8,30 +8,7 @@ import tensorflow as tf
 from libs import SEED, data_files, validate
 
 
-class _Statistics:
-    """What is computed over all samples of a set, or of a part of one."""
-
-    _samples: np.ndarray  # [n, features]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def mean(self) -> np.ndarray:
-        """Return the mean of each feature, ``[features]`` float32; ValueError if it is empty."""
-        if not len(self):
-            raise ValueError("this part of the data set is empty; it has no mean.")
-        return self._samples.mean(axis=0, dtype=np.float64).astype(np.float32)
-
-    def std(self) -> np.ndarray:
-        """Return each feature's standard deviation, float32; ValueError if it is empty."""
-        mean = self.mean().astype(np.float64)
-        squares = np.zeros(len(mean))
-        for start in range(0, len(self), 4096):  # all at once would need the array twice more
-            squares += np.square(self._samples[start : start + 4096] - mean).sum(axis=0)
-        return np.sqrt(squares / len(self)).astype(np.float32)
-
-
-class Split(_Statistics):
+class Split:
     """A part of a data set.
 
     ``images`` is ``[n, features]`` float32 in ``[0, 1]``; ``labels`` is ``[n, classes]`` float32
@@ -39,17 +16,28 @@ class Split(_Statistics):
     """
 
     def __init__(self, images: np.ndarray, labels: np.ndarray | None, seed) -> None:
-        self.images = self._samples = images
+        self.images = images
         self.labels = labels
         self._rng = np.random.default_rng(seed)
 
-    def __repr__(self) -> str:
-        labels = "no labels" if self.labels is None else f"labels {list(self.labels.shape)}"
-        return f"Split(images {list(self.images.shape)}, {labels})"
+    def __len__(self) -> int:
+        return len(self.images)
 
-    def next_batch(
-        self, batch_size: int = 100, shuffle: bool = True
-    ) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    def mean(self) -> np.ndarray:
+        """Return the mean of each feature, ``[features]`` float32; ValueError if it is empty."""
+        if not len(self):
+            raise ValueError("this part of the data set is empty; it has no mean.")
+        return self.images.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+    def std(self) -> np.ndarray:
+        """Return each feature's standard deviation, float32; ValueError if it is empty."""
+        mean = self.mean().astype(np.float64)
+        squares = np.zeros(len(mean))
+        for start in range(0, len(self), 4096):  # all at once would need the array twice more
+            squares += np.square(self.images[start : start + 4096] - mean).sum(axis=0)
+        return np.sqrt(squares / len(self)).astype(np.float32)
+
+    def next_batch(self, batch_size: int = 100) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
         """Go through the split once, a batch at a time, every sample exactly once.
 
         Each call draws a new order, reproducible from the data set's seed. A batch is images
@@ -60,26 +48,22 @@ class Split(_Statistics):
         ----------
         batch_size : int
             Samples in a batch; the last one may be smaller.
-        shuffle : bool
-            Draw a new order (batches are copies), or keep that of ``images`` (they are views).
 
         Examples
         --------
-        >>> data = Dataset(np.zeros((5, 4)))
+        >>> data = Dataset(np.zeros((5, 4)), np.zeros(5))
         >>> [len(images) for images, labels in data.train.next_batch(2)]
         [2, 2, 1]
         """
         batch_size = validate.whole(batch_size, "batch_size")
-        order = self._rng.permutation(len(self)) if shuffle else None
-        return self._batches(batch_size, order)
+        return self._batches(batch_size, self._rng.permutation(len(self)))
 
     def _batches(self, batch_size, order):
         for start in range(0, len(self), batch_size):
-            stop = start + batch_size
-            here = slice(start, stop) if order is None else order[start:stop]
+            here = order[start : start + batch_size]
             yield self.images[here], None if self.labels is None else self.labels[here]
 
-    def as_tf(self, batch_size: int = 100, shuffle: bool = True) -> tf.data.Dataset:
+    def as_tf(self, batch_size: int = 100) -> tf.data.Dataset:
         """Return the batches of :meth:`next_batch` as ``(images, labels)``, or ``images`` alone.
 
         Each pass over it is one epoch; it knows its length, and prefetches two batches.
@@ -90,7 +74,7 @@ class Split(_Statistics):
         specs = tuple(tf.TensorSpec((None, *a.shape[1:]), a.dtype) for a in parts)
 
         def epoch():
-            for images, labels in self.next_batch(batch_size, shuffle):
+            for images, labels in self.next_batch(batch_size):
                 yield images if unlabelled else (images, labels)
 
         batches = tf.data.Dataset.from_generator(
@@ -100,82 +84,53 @@ class Split(_Statistics):
         return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
-class Dataset(_Statistics):
-    """Arrays of samples and labels, cut into train, validation and test.
+class Dataset:
+    """A learner's own samples and labels, all of them for training.
 
-    Raises TypeError if ``X`` is neither float nor uint8 or labels are not whole, ValueError if
-    anything else is not as below, an array is empty, or lengths differ.
+    Raises TypeError if ``X`` is not float, ValueError if anything else is not as below, an array is
+    empty, or lengths differ.
 
     Parameters
     ----------
     X : array
-        Samples, ``[n, ...]``, flattened to ``[n, features]``: float in ``[0, 1]``, or uint8 in
-        ``[0, 255]``, which is scaled to that.
-    Y : array, optional
-        Labels, ``[n]`` whole numbers from 0, or targets of any other shape ``[n, ...]``.
-    split : list of three floats
-        Shares of train, validation and test; they sum to one. Samples are shuffled by ``seed``
-        and cut. The default keeps everything for training, in the order given.
-    one_hot : bool
-        Turn ``[n]`` labels into ``[n, n_classes]`` float32 rows with a single one.
-    n_classes : int, optional
-        Number of classes; by default one more than the largest label.
+        Samples, ``[n, ...]``, float in ``[0, 1]``; flattened to ``[n, features]``.
+    Y : array
+        Labels or other targets, ``[n, ...]``.
     seed : int
-        Decides the cut and the order of batches.
+        Decides the order of batches.
 
     Attributes
     ----------
     X : numpy.ndarray
-        ``[n, features]`` float32 in ``[0, 1]``, train first, then validation, then test.
-    Y : numpy.ndarray or None
-        ``[n, n_classes]`` float32 if ``one_hot``, ``[n]`` int32 labels otherwise.
-    train, valid, test : Split
+        ``[n, features]`` float32 in ``[0, 1]``.
+    Y : numpy.ndarray
+        The labels as they were given.
+    train : Split
         Views of ``X`` and ``Y``, not copies.
 
     Examples
     --------
-    >>> data = Dataset(np.zeros((10, 8, 8)), np.arange(10) % 2, split=[0.8, 0.1, 0.1])
-    >>> len(data.train), len(data.valid), len(data.test), data.X.shape
-    (8, 1, 1, (10, 64))
+    >>> data = Dataset(np.zeros((10, 8, 8)), np.arange(10) % 2)
+    >>> len(data.train), data.X.shape
+    (10, (10, 64))
     """
 
-    def __init__(
-        self,
-        X,
-        Y=None,
-        split=(1, 0, 0),
-        one_hot: bool = False,
-        n_classes: int | None = None,
-        seed: int = SEED,
-    ) -> None:
-        X = _samples(X)
-        Y = None if Y is None else _labels(Y, len(X), one_hot, n_classes)
-        if one_hot and Y is None:
-            raise ValueError("one_hot=True needs labels: pass Y.")
-        sizes = _sizes(split, len(X))
-        if sizes[0] < len(X):
-            order = np.random.default_rng(seed).permutation(len(X))
-            X, Y = X[order], None if Y is None else Y[order]
-        self._cut(X, Y, sizes, seed)
-
-    def _cut(self, X, Y, sizes, seed):
-        self.X = self._samples = X
-        self.Y = Y
-        stops = np.cumsum(sizes)
-        # one independent stream of random numbers per part, all from one seed
-        seeds = np.random.SeedSequence(seed).spawn(3)
-        self.train, self.valid, self.test = (
-            Split(X[stop - n : stop], None if Y is None else Y[stop - n : stop], part_seed)
-            for n, stop, part_seed in zip(sizes, stops, seeds, strict=True)
-        )
-
-    def __repr__(self) -> str:
-        parts = " / ".join(f"{len(s):,}" for s in (self.train, self.valid, self.test))
-        return f"{type(self).__name__}(train / valid / test: {parts}, X {list(self.X.shape)})"
+    def __init__(self, X, Y, seed: int = SEED) -> None:
+        X = validate.unit_interval(X, "X").astype(np.float32, copy=False)
+        if X.ndim < 2:
+            raise ValueError(f"X must have shape [n, ...], a row per sample, got {list(X.shape)}.")
+        self.X, self.Y = X.reshape(len(X), -1), np.asarray(Y)
+        if self.Y.ndim == 0 or len(self.Y) != len(self.X):
+            got = "a single value" if self.Y.ndim == 0 else f"{len(self.Y)} labels"
+            raise ValueError(
+                f"X and Y must have the same length, got {len(self.X)} samples and {got}."
+            )
+        # its own stream of random numbers, that of the first part of any set
+        self.train = Split(self.X, self.Y, np.random.SeedSequence(seed).spawn(1)[0])
 
 
-class MNIST(Dataset):
-    """The 70,000 handwritten digits of MNIST, a :class:`Dataset`.
+class MNIST:
+    """The 70,000 handwritten digits of MNIST, cut into train, validation and test.
 
     Raises DataFileError if a file is not the published one and can't be fetched, ValueError if
     ``split`` is not three shares. Source: Y. LeCun, L. Bottou, Y. Bengio and P. Haffner,
@@ -192,6 +147,15 @@ class MNIST(Dataset):
     seed : int
         Decides the cut (with ``split``) and the order of batches.
 
+    Attributes
+    ----------
+    X : numpy.ndarray
+        ``[70000, 784]`` float32 in ``[0, 1]``.
+    Y : numpy.ndarray
+        Their labels.
+    train, valid, test : Split
+        Views of ``X`` and ``Y``, not copies.
+
     Examples
     --------
     >>> MNIST()
@@ -199,23 +163,32 @@ class MNIST(Dataset):
     """
 
     _name = "MNIST"
-    #: What each label means.
-    class_names = tuple("0123456789")
 
     def __init__(self, one_hot: bool = True, split=None, seed: int = SEED) -> None:
-        sizes = None if split is None else _sizes(split, 70_000)  # before the slow part
+        # validation stands first in the file
+        sizes = (5_000, 55_000, 10_000) if split is None else _sizes(split, 70_000)
         X = np.empty((70_000, 784), np.float32)
         Y = np.empty(70_000, np.uint8)
         for kind, here in (("train", slice(0, 60_000)), ("t10k", slice(60_000, None))):
             data_files.read(self._name, f"{kind}-images-idx3-ubyte.gz", X[here])
             data_files.read(self._name, f"{kind}-labels-idx1-ubyte.gz", Y[here])
-        Y = _labels(Y, 70_000, one_hot, 10)
-        if sizes is None:
-            self._cut(X, Y, (5_000, 55_000, 10_000), seed)
-            self.valid, self.train = self.train, self.valid  # validation stands first in the file
-            return
-        order = np.random.default_rng(seed).permutation(70_000)
-        self._cut(X[order], Y[order], sizes, seed)
+        Y = np.eye(10, dtype=np.float32)[Y] if one_hot else Y.astype(np.int32)
+        if split is not None:
+            order = np.random.default_rng(seed).permutation(70_000)
+            X, Y = X[order], Y[order]
+        self.X, self.Y = X, Y
+        # one independent stream of random numbers per part, all from one seed
+        seeds = np.random.SeedSequence(seed).spawn(3)
+        self.train, self.valid, self.test = parts = [
+            Split(X[stop - n : stop], Y[stop - n : stop], part_seed)
+            for n, stop, part_seed in zip(sizes, np.cumsum(sizes), seeds, strict=True)
+        ]
+        if split is None:
+            self.valid, self.train = parts[:2]
+
+    def __repr__(self) -> str:
+        parts = " / ".join(f"{len(s):,}" for s in (self.train, self.valid, self.test))
+        return f"{type(self).__name__}(train / valid / test: {parts}, X {list(self.X.shape)})"
 
 
 class FashionMNIST(MNIST):
@@ -226,49 +199,11 @@ class FashionMNIST(MNIST):
     """
 
     _name = "FashionMNIST"
+    #: What each label means.
     class_names = (
         *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
         *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
     )
-
-
-def _samples(X) -> np.ndarray:
-    """Check samples and return them as ``[n, features]`` float32 in ``[0, 1]``."""
-    X = validate.numeric(X, "X")
-    if X.ndim < 2:
-        raise ValueError(f"X must have shape [n, ...], a row per sample, got {list(X.shape)}.")
-    if X.dtype == np.uint8:
-        X = np.divide(X, 255, dtype=np.float32)
-    X = validate.unit_interval(X, "X").astype(np.float32, copy=False)
-    return X.reshape(len(X), -1)
-
-
-def _labels(Y, n: int, one_hot: bool, n_classes: int | None) -> np.ndarray:
-    """Check labels or targets, and turn ``[n]`` labels into int32 or one-hot rows."""
-    Y = np.asarray(Y)
-    if Y.ndim == 0 or len(Y) != n:
-        got = "a single value" if Y.ndim == 0 else f"{len(Y)} labels"
-        raise ValueError(f"X and Y must have the same length, got {n} samples and {got}.")
-    if Y.ndim > 1:
-        if one_hot:
-            raise ValueError(
-                f"one_hot=True needs labels of shape [n], got {list(Y.shape)}. "
-                f"Leave one_hot out if they are one-hot already."
-            )
-        return Y
-    if Y.dtype.kind not in "iu":
-        raise TypeError(
-            f"labels must be whole numbers, got {Y.dtype}. Convert with Y.astype('int32')."
-        )
-    n_classes = int(Y.max()) + 1 if n_classes is None else validate.whole(n_classes, "n_classes")
-    if Y.min() < 0 or Y.max() >= n_classes:
-        wrong = Y.min() if Y.min() < 0 else Y.max()
-        raise ValueError(f"labels must lie in 0 to {n_classes - 1}, got {wrong}.")
-    if not one_hot:
-        return Y.astype(np.int32)
-    rows = np.zeros((n, n_classes), np.float32)
-    rows[np.arange(n), Y] = 1
-    return rows
 
 
 def _sizes(split, n: int) -> tuple[int, int, int]:
