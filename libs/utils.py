@@ -78,8 +78,8 @@ def montage(
     return canvas
 
 
-def montage_filters(W, padding: int = 1) -> np.ndarray:
-    """Lay the kernels of a convolution layer out on one canvas.
+def montage_filters(W) -> np.ndarray:
+    """Lay the kernels of a convolution layer out on one canvas, a pixel apart.
 
     A layer that reads one channel gives a grid as square as it can be; one that reads several
     gives a row per input channel and a column per filter.
@@ -88,14 +88,12 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
     ----------
     W : array
         Kernels, ``[height, width, in, out]``, any range. Nothing is rescaled: weights keep their
-        sign, for a diverging colour map.
-    padding : int
-        Pixels between the kernels and around them; they hold 0 (no weight).
+        sign, for a diverging colour map. The pixels between and around them hold 0 (no weight).
 
     Returns
     -------
     numpy.ndarray
-        ``[rows·(height + padding) + padding, columns·(width + padding) + padding]``.
+        ``[rows·(height + 1) + 1, columns·(width + 1) + 1]``.
 
     Raises
     ------
@@ -115,35 +113,32 @@ def montage_filters(W, padding: int = 1) -> np.ndarray:
         )
     height, width, n_in, n_out = W.shape
     kernels = W.transpose(2, 3, 0, 1).reshape(n_in * n_out, height, width)
-    return montage(kernels, padding, fill=0, columns=None if n_in == 1 else n_out)
+    return montage(kernels, fill=0, columns=None if n_in == 1 else n_out)
 
 
-def linear(x, n_output: int, name: str | None = None, activation=None):
-    """Apply a new fully connected layer: ``h = activation(x W + b)``.
+def linear(x, n_output: int, name: str | None = None):
+    """Apply a new fully connected layer: ``h = x W + b``.
 
     Parameters
     ----------
-    x : keras.Input, Keras tensor, TensorFlow tensor or array
-        ``[batch, ...]``; whatever is not 2-D is flattened to ``[batch, features]``.
+    x : keras.Input, Keras tensor or TensorFlow tensor
+        ``[batch, features]``.
     n_output : int
         Number of units.
     name : str, optional
         Name of the layer.
-    activation : str or callable, optional
-        Such as ``"relu"``; none by default, so that ``h`` holds logits.
 
     Returns
     -------
     h : Keras tensor or TensorFlow tensor
-        ``[batch, n_output]``.
+        ``[batch, n_output]``, logits: no activation follows.
     W : keras.Variable
         The kernel, ``[features, n_output]``, drawn Glorot-uniform. The bias starts at zero.
 
     Raises
     ------
     ValueError
-        If an axis of ``x`` but the first is unknown or there is no second, or ``n_output`` is not
-        a positive whole number.
+        If ``x`` is of another shape, or ``n_output`` is not a positive whole number.
 
     References
     ----------
@@ -152,24 +147,15 @@ def linear(x, n_output: int, name: str | None = None, activation=None):
 
     Examples
     --------
-    >>> h, W = linear(keras.Input((28, 28)), 10)
+    >>> h, W = linear(keras.Input((784,)), 10)
     >>> print(h.shape, W.shape)
     (None, 10) (784, 10)
     """
-    if not hasattr(x, "shape"):
-        x = np.asarray(x)
-    if isinstance(x, np.ndarray):
-        x = keras.ops.convert_to_tensor(x.astype(keras.config.floatx()))
-    if len(x.shape) < 2 or None in tuple(x.shape)[1:]:
-        raise ValueError(
-            f"x must have shape [batch, ...] with every axis but the first known, "
-            f"got {list(x.shape)}."
-        )
-    n_output = validate.whole(n_output, "n_output")
-    if len(x.shape) > 2:
-        x = keras.layers.Flatten()(x)
+    if len(x.shape) != 2 or x.shape[1] is None:
+        shape = list(x.shape)
+        raise ValueError(f"x must have shape [batch, features], got {shape}. Flatten it first.")
     # Keras' own start: a Glorot-uniform kernel, a bias of zeros
-    layer = keras.layers.Dense(n_output, activation=activation, name=name)
+    layer = keras.layers.Dense(validate.whole(n_output, "n_output"), name=name)
     return layer(x), layer.kernel
 
 

@@ -135,42 +135,33 @@ def test_montage_filters_takes_a_layers_kernel():
 
 
 @given(
-    shape=hnp.array_shapes(min_dims=2, max_dims=4, max_side=4),
+    shape=hnp.array_shapes(min_dims=2, max_dims=2, max_side=4),
     n_output=st.integers(2, 5),
-    activation=st.sampled_from([None, "relu", "softmax"]),
 )
-def test_linear_is_a_matrix_product(shape, n_output, activation):
+def test_linear_is_a_matrix_product(shape, n_output):
     x = np.random.default_rng(0).random(shape, np.float32)
-    h, W = linear(x, n_output, activation=activation)
-    expected = x.reshape(len(x), -1) @ W.numpy()  # the bias starts at zero
-    if activation:
-        expected = keras.activations.get(activation)(expected)
-    np.testing.assert_allclose(h, expected, atol=1e-5)
+    h, W = linear(keras.ops.convert_to_tensor(x), n_output)
+    np.testing.assert_allclose(h, x @ W.numpy(), atol=1e-5)  # the bias starts at zero
     limit = np.sqrt(6 / sum(W.shape))
     assert (np.abs(W.numpy()) <= limit).all()
 
 
 def test_linear_builds_a_model_from_an_input():
-    x = keras.Input((28, 28, 1))
-    hidden, W1 = linear(x, 30, name="hidden", activation="relu")
-    logits, W2 = linear(hidden, 10, name="logits")
+    x = keras.Input((784,))
+    hidden, W1 = linear(x, 30, name="hidden")
+    logits, W2 = linear(keras.ops.relu(hidden), 10, name="logits")
     model = keras.Model(x, logits)
     assert model.count_params() == 784 * 30 + 30 + 30 * 10 + 10
     assert model.get_layer("hidden").kernel is W1
     assert tuple(W2.shape) == (30, 10)
-    images = np.random.default_rng(0).random((4, 28, 28, 1), np.float32)
-    by_hand = np.maximum(images.reshape(4, -1) @ W1.numpy(), 0) @ W2.numpy()
+    images = np.random.default_rng(0).random((4, 784), np.float32)
+    by_hand = np.maximum(images @ W1.numpy(), 0) @ W2.numpy()
     np.testing.assert_allclose(model(images), by_hand, atol=1e-5)
 
 
-def test_linear_takes_lists_and_integers():
-    h, W = linear([[1, 2], [3, 4]], 2)
-    np.testing.assert_allclose(h, np.array([[1, 2], [3, 4]]) @ W.numpy(), rtol=1e-6)
-
-
-@pytest.mark.parametrize("x", [np.zeros(3), 1.0, keras.Input((None, 3))])
+@pytest.mark.parametrize("x", [np.zeros(3), keras.Input((28, 28)), keras.Input((None,))])
 def test_linear_names_a_bad_input(x):
-    with pytest.raises(ValueError, match=r"x must have shape \[batch, \.\.\.\]"):
+    with pytest.raises(ValueError, match=r"x must have shape \[batch, features\], got .*Flatten"):
         linear(x, 2)
 
 
