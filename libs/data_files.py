@@ -29,32 +29,23 @@ class DataFileError(OSError):
     """A data file is missing or is not what it should be. The message says how to mend it."""
 
 
-# --- finding and fetching -----------------------------------------------------------------------
-
-
-def _folders(dataset: str) -> list[Path]:
-    """Return where a data set's files are looked for, in this order."""
-    own = os.environ.get("COURSE_DATA")
-    return [ROOT / f"{dataset}_data", *([Path(own) / f"{dataset}_data"] if own else [])]
-
-
 def data_file(dataset: str, name: str) -> Path:
     """Find a published data file, or fetch it.
 
-    It is looked for in the course's folder, then in the one that the environment variable
-    ``COURSE_DATA`` names, then fetched into the last of these. Raises DataFileError if it is
-    missing and can't be fetched. Its content is verified when it is read.
+    If it is missing in the course's folder it is downloaded into it. Raises DataFileError if that
+    fails. Its content is verified when it is read.
     """
-    folders = _folders(dataset)
-    for folder in folders:
-        if (folder / name).is_file():
-            return folder / name
-    return _fetch(dataset, name, folders[-1])
+    path = _path(dataset, name)
+    return path if path.is_file() else _fetch(dataset, name)
 
 
-def _fetch(dataset: str, name: str, folder: Path) -> Path:
+def _path(dataset: str, name: str) -> Path:
+    return ROOT / f"{dataset}_data" / name
+
+
+def _fetch(dataset: str, name: str) -> Path:
     """Download a file from the first mirror that has the right one; it appears when it is whole."""
-    path = folder / name
+    path = _path(dataset, name)
     # some servers would otherwise unpack the .gz on the way
     download = pooch.HTTPDownloader(progressbar=True, headers={"Accept-Encoding": "identity"})
     failures = []
@@ -70,16 +61,13 @@ def _fetch(dataset: str, name: str, folder: Path) -> Path:
             failures.append(f"{mirror.split('/')[2]}: {type(error).__name__}")
         except OSError as error:
             raise DataFileError(
-                f"{path} is missing and its folder can't be written ({error.strerror}). "
-                f"Name a folder you may write in the environment variable COURSE_DATA."
+                f"{path} is missing and could not be written ({error.strerror}). "
+                f"{repair_hint(path, dataset)}"
             ) from None
     raise DataFileError(
         f"{path} is missing and could not be fetched ({'; '.join(failures)}). "
         f"{repair_hint(path, dataset)}"
     )
-
-
-# --- verifying and reading ----------------------------------------------------------------------
 
 
 def read(dataset: str, name: str, out: np.ndarray) -> None:
@@ -153,14 +141,12 @@ def verify(dataset: str) -> dict[Path, str]:
     """
     wrong = {}
     for name, digest in FILES[dataset].items():
-        paths = [folder / name for folder in _folders(dataset)]
-        path = next((path for path in paths if path.is_file()), None)
-        if path is None:
-            wrong[paths[-1]] = "missing"
-            continue
+        path = _path(dataset, name)
         try:
             if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                 wrong[path] = "damaged"
+        except FileNotFoundError:
+            wrong[path] = "missing"
         except OSError:
             wrong[path] = "unreadable"
     return wrong
@@ -182,7 +168,7 @@ def main() -> int:
         print(f"{dataset}: {4 - len(wrong)} of 4 files are right")
         for path, what in wrong.items():
             try:
-                _fetch(dataset, path.name, path.parent)  # a damaged one stays until then
+                _fetch(dataset, path.name)  # a damaged one stays until then
                 print(f"{path} was {what}: fetched")
             except OSError as error:
                 print(f"{path} is {what}: {error}")
