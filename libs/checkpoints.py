@@ -9,9 +9,7 @@ import contextlib
 import os
 import re
 import shutil
-import tempfile
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import tensorflow as tf
@@ -42,7 +40,7 @@ class Checkpoints:
     Examples
     --------
     >>> count = tf.Variable(7)
-    >>> path = Checkpoints(tf.train.Checkpoint(count=count), "run").save(step=120)
+    >>> Checkpoints(tf.train.Checkpoint(count=count), "run").save(step=120)
     >>> _ = count.assign(0)
     >>> Checkpoints(tf.train.Checkpoint(count=count), "run").restore(), int(count)
     (120, 7)
@@ -58,12 +56,11 @@ class Checkpoints:
         """Steps with a finished checkpoint, the oldest first; not verified."""
         return sorted(step for step, kinds in self._files().items() if "index" in kinds)
 
-    def save(self, step: int) -> Path:
+    def save(self, step: int) -> None:
         """Write a checkpoint, drop what is too old; return once it is on the disk.
 
-        What its files have in common is returned, as ``tf.train.load_checkpoint`` wants it. One of
-        the same step is replaced; those that :meth:`restore` passed over are removed. Raises
-        ValueError if there is one of a later step: another training's, most likely.
+        One of the same step is replaced; those that :meth:`restore` passed over are removed.
+        Raises ValueError if there is one of a later step: another training's, most likely.
         """
         step = validate.whole(step, "step", least=0)
         later = set(self.steps) - self._passed_over
@@ -76,9 +73,8 @@ class Checkpoints:
         for old in self._passed_over | {step}:
             self._remove(old)
         self._passed_over = set()
-        prefix = self._prefix(step)
         self.checkpoint.save_counter.assign_add(1)  # as tf.train.CheckpointManager does
-        self.checkpoint.write(str(prefix))
+        self.checkpoint.write(str(self._prefix(step)))
         for path in self._files()[step].values():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())  # waits until it is on the disk
@@ -86,7 +82,6 @@ class Checkpoints:
             self._remove(old)
         for left in self.folder.glob("ckpt-*_temp*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
-        return prefix
 
     def restore(self) -> int | None:
         """Restore the newest checkpoint that is whole; return its step, None if there is none yet.
@@ -114,8 +109,8 @@ class Checkpoints:
         for passed, problem in wrong.items():
             warnings.warn(f"ckpt-{passed} skipped ({problem}); {then}.", stacklevel=2)
         if step is not None:
-            with _literal(self._prefix(step)) as prefix:
-                self.checkpoint.restore(prefix).assert_consumed()
+            with contextlib.chdir(self.folder):  # as in verify
+                self.checkpoint.restore(self._prefix(step).name).assert_consumed()
         self._passed_over = set(wrong)
         return step
 
@@ -142,29 +137,14 @@ def verify(prefix: str | os.PathLike) -> str | None:
 
     Every tensor has a checksum (CRC-32C) in the index; reading all of them compares it.
     """
-    if not Path(f"{os.fspath(prefix)}.index").is_file():
+    prefix = Path(prefix)
+    if not Path(f"{prefix}.index").is_file():
         return "its index is missing: it was not written to the end"
-    with _literal(Path(prefix)) as name:
+    with contextlib.chdir(prefix.parent):  # TensorFlow takes a path as a pattern, such as run [1]
         try:
-            reader = tf.train.load_checkpoint(name)
+            reader = tf.train.load_checkpoint(prefix.name)
             for tensor in reader.get_variable_to_shape_map():
                 reader.get_tensor(tensor)
         except (tf.errors.OpError, IndexError, RuntimeError, ValueError) as error:
-            first = str(error).splitlines()[0].replace(name.removesuffix(Path(name).name), "")
-            return re.sub(r"\S*/(?=ckpt-)", "", first).rstrip(". ")
+            return re.sub(r"\S*/(?=ckpt-)", "", str(error).splitlines()[0]).rstrip(". ")
     return None
-
-
-@contextlib.contextmanager
-def _literal(prefix: Path) -> Iterator[str]:
-    """Yield a name of the same files that TensorFlow, which reads it as a pattern, takes as it is.
-
-    In a folder called ``run [1]`` it would look for ``run 1``.
-    """
-    if os.name == "nt" or not set(str(prefix)) & set("[]*?\\"):  # Windows matches * and ? only
-        yield str(prefix)
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        link = Path(folder) / "checkpoints"
-        link.symlink_to(prefix.parent.resolve(), target_is_directory=True)
-        yield str(link / prefix.name)
