@@ -89,7 +89,7 @@ class Dashboard:
 
     def __exit__(self, kind, error, trace) -> None:
         # what went wrong in the block may go wrong again in predict: then draw what is known
-        self._close(measure=kind is None)
+        self.finish(measure=kind is None)
 
     def update(self, step: int, loss, accuracy=math.nan, batch=None, parameters=None) -> None:
         """Record one training step, and redraw if it is time.
@@ -132,9 +132,15 @@ class Dashboard:
             last, self._cost = self._cost, now - began
             self._due = now + min(last, self._cost) / _SHARE
 
-    def finish(self) -> None:
-        """Measure and draw a last time; called again, do nothing."""
-        self._close(measure=True)
+    def finish(self, measure: bool = True) -> None:
+        """Measure, unless told not to, and draw a last time; called again, do nothing."""
+        if not self._finished:
+            self._finished = True
+            if measure:
+                self._measure()
+            self._draw()
+            if self._handle:
+                self._handle.update(self.picture)
 
     @property
     def history(self) -> dict[str, np.ndarray]:
@@ -175,15 +181,6 @@ class Dashboard:
         self._view.draw_spreads(self._spreads)
         self._view.draw_images(self._batch, self._images, self._predicted, self._labels)
         self.picture = self._view.frame(self._step, perf_counter() - self._began)
-
-    def _close(self, measure: bool) -> None:
-        if not self._finished:
-            self._finished = True
-            if measure:
-                self._measure()
-            self._draw()
-            if self._handle:
-                self._handle.update(self.picture)
 
 
 class DashboardCallback(keras.callbacks.Callback):

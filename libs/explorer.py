@@ -1,8 +1,5 @@
 """A live widget: walk about a latent plane and see what each point of it is decoded to."""
 
-import math
-
-import keras
 import numpy as np
 from ipycanvas import Canvas, hold_canvas
 from ipywidgets import HTML, BoundedFloatText, Box, HBox, VBox
@@ -41,21 +38,19 @@ class LatentExplorer(Live):
     Parameters
     ----------
     decode : callable
-        Takes codes ``[n, 2]`` float32, returns their images ``[n, ...]``, float in ``[0, 1]`` or
-        uint8. May be a Keras model.
+        Takes codes ``[n, 2]`` float32, returns their images of 28 × 28 pixels, ``[n, ...]``, float
+        in ``[0, 1]`` or uint8.
     codes : array
         ``[n, 2]``: known codes, such as those of test images, drawn as dots.
     labels : array
         ``[n]``: the class of each code, 0 to 9, which colours its dot.
-    shape : tuple of int
-        ``(height, width)`` of an image.
 
     Attributes
     ----------
     code : numpy.ndarray
         Where the marker is, ``[2]`` float32; at first (0, 0).
     image : numpy.ndarray
-        What it is decoded to, ``[height, width]``.
+        What it is decoded to, ``[28, 28]``.
 
     Examples
     --------
@@ -65,11 +60,9 @@ class LatentExplorer(Live):
     (array([0., 0.], dtype=float32), (28, 28))
     """
 
-    def __init__(self, decode, codes, labels, shape=(28, 28)) -> None:
+    def __init__(self, decode, codes, labels) -> None:
         super().__init__(Canvas(width=_SHARP * _WIDTH, height=_SHARP * _HEIGHT))
-        # the model's own graph, in one call: many times faster than a call for each layer
-        self._decode = decode.predict_on_batch if isinstance(decode, keras.Model) else decode
-        self._shape = shape
+        self._decode = decode
         self._codes = validate.codes(codes, "codes")
         self._labels = np.asarray(labels)
         if self._labels.shape != (len(codes),) or not np.isin(self._labels, range(10)).all():
@@ -110,13 +103,13 @@ class LatentExplorer(Live):
                 "If its codes are longer, hold the other numbers still, for example "
                 "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
             ) from error
-        if answer.size != math.prod(self._shape) or answer.shape[:1] != (1,):
+        if answer.size != 784 or answer.shape[:1] != (1,):
             raise ValueError(
-                f"decode must return one image of shape {self._shape} for one code; it returned "
-                f"{list(answer.shape)}. Name another shape with shape=."
+                "decode must return one image of 28 × 28 pixels for one code; it returned "
+                f"{list(answer.shape)}."
             )
         validate.pixels(answer, "what decode returns")
-        return answer.reshape(self._shape)
+        return answer.reshape(28, 28)
 
     def _answer(self) -> str:
         """Put marker and fields where the code is, and decode it."""

@@ -209,11 +209,23 @@ class DigitPad(Live):
         return f"DigitPad: {_reads(self.probabilities)}"
 
     def _still(self) -> Picture:
-        return Picture(
-            _figure(self.drawing, self.image, self.probabilities),
-            "A drawing, the 28 by 28 pixels that the network sees, and its ten probabilities. "
-            f"{_reads(self.probabilities)}",
-        )
+        """Draw the pad as a figure: the drawing, what the network sees, and ten bars."""
+        figure = Figure(figsize=(9, 2.8), layout="constrained")
+        left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
+        left.set_title("The drawing")
+        middle.set_title("What the network sees")
+        for axes, picture in ((left, self.drawing), (middle, self.image)):
+            axes.imshow(picture, cmap="gray", vmin=0, vmax=picture.max() or 1)
+            axes.set_axis_off()
+        p, says = self.probabilities, _reads(self.probabilities)
+        if p is not None:
+            colours = ["#D55E00" if digit == p.argmax() else "#0072B2" for digit in range(10)]
+            right.barh(range(10), 100 * p, color=colours)
+        right.set(title=says, xlabel="probability in per cent")
+        right.set(xlim=(0, 100), ylim=(9.6, -0.6), yticks=range(10))
+        right.grid(visible=False, axis="y")
+        alt = "A drawing, the 28 by 28 pixels that the network sees, and its ten probabilities."
+        return Picture(figure, f"{alt} {says}")
 
 
 def _reads(probabilities) -> str:
@@ -238,22 +250,3 @@ def _view(image: np.ndarray, probabilities) -> str:
         f'<div class="digit-pad-bars">{"".join(rows)}'
         f'<div class="digit-pad-says">{_reads(probabilities)}</div></div></div>'
     )
-
-
-def _figure(drawing: np.ndarray, image: np.ndarray, probabilities) -> Figure:
-    """Draw the pad as a figure: the drawing, what the network sees, and ten bars."""
-    figure = Figure(figsize=(9, 2.8), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.6))
-    left.set_title("The drawing")
-    middle.set_title("What the network sees")
-    for axes, picture in ((left, drawing), (middle, image)):
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=picture.max() or 1)
-        axes.set_axis_off()
-    if probabilities is not None:
-        top = probabilities.argmax()
-        colours = ["#D55E00" if digit == top else "#0072B2" for digit in range(10)]
-        right.barh(range(10), 100 * probabilities, color=colours)
-    right.set(title=_reads(probabilities), xlabel="probability in per cent")
-    right.set(xlim=(0, 100), ylim=(9.6, -0.6), yticks=range(10))
-    right.grid(visible=False, axis="y")
-    return figure

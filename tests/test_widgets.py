@@ -382,9 +382,9 @@ def test_a_network_trained_for_seconds_reads_recorded_digits(record_property):
 
 
 def blob(codes):
-    """Decode to a spot of light that stands where the code says, ``[n, 9, 11]``."""
+    """Decode to a spot of light that stands where the code says, ``[n, 28, 28]``."""
     x, y = np.asarray(codes, np.float32).T[:, :, None, None]
-    down, right = np.mgrid[3:-3:9j, -3:3:11j]
+    down, right = np.mgrid[3:-3:28j, -3:3:28j]
     return np.exp(-((right - x) ** 2) - (down - y) ** 2)
 
 
@@ -392,8 +392,8 @@ CODES = np.random.default_rng(0).normal(size=(300, 2))
 LABELS = np.arange(300) % 10
 
 
-def explore(decode=blob, codes=CODES, labels=LABELS, shape=(9, 11), **options):
-    return LatentExplorer(decode, codes, labels, shape=shape, **options)
+def explore(decode=blob, codes=CODES, labels=LABELS):
+    return LatentExplorer(decode, codes, labels)
 
 
 @pytest.fixture
@@ -423,7 +423,7 @@ def test_decoders_of_every_kind(name):
     decode = DECODERS[name]
     explorer = explore(decode)
     drag(explorer, 1, -2)
-    expected = np.asarray(decode(explorer.code[None])).reshape(9, 11)
+    expected = np.asarray(decode(explorer.code[None])).reshape(28, 28)
     np.testing.assert_array_equal(explorer.image, expected)
     assert explorer.image.dtype == expected.dtype
     assert "latent-explorer-seen" in explorer._view.value
@@ -433,9 +433,9 @@ def test_decoders_of_every_kind(name):
 def test_a_keras_model_is_a_decoder():
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
-        [keras.Input((2,)), layers.Dense(36, "sigmoid"), layers.Reshape((6, 6, 1))]
+        [keras.Input((2,)), layers.Dense(784, "sigmoid"), layers.Reshape((28, 28, 1))]
     )
-    explorer = explore(model, shape=(6, 6))
+    explorer = explore(model)
     drag(explorer, 2, 1)
     np.testing.assert_allclose(
         explorer.image, model(np.float32([[2, 1]])).numpy()[0, ..., 0], atol=1e-6
@@ -461,17 +461,13 @@ def needs_twenty(codes):
 @pytest.mark.parametrize(
     ("decode", "error", "words"),
     [
-        (
-            lambda c: np.ones((1, 784)),
-            ValueError,
-            r"shape \(9, 11\) .* returned \[1, 784\].*shape=",
-        ),
-        (lambda c: np.ones((1, 9, 11, 3)), ValueError, r"returned \[1, 9, 11, 3\]"),
-        (lambda c: np.ones((2, 9, 11)), ValueError, "one image of shape"),
-        (lambda c: np.ones(99), ValueError, r"returned \[99\]"),
-        (lambda c: 1.2 * np.ones((1, 9, 11)), ValueError, r"must lie in \[0, 1\], got 1\.2"),
-        (lambda c: np.full((1, 9, 11), np.nan), ValueError, "got nan"),
-        (lambda c: np.full((1, 9, 11), "a"), TypeError, "what decode returns"),
+        (lambda c: np.ones((1, 99)), ValueError, r"28 × 28 pixels .* returned \[1, 99\]"),
+        (lambda c: np.ones((1, 28, 28, 3)), ValueError, r"returned \[1, 28, 28, 3\]"),
+        (lambda c: np.ones((2, 14, 28)), ValueError, "must return one image"),
+        (lambda c: np.ones(784), ValueError, r"returned \[784\]"),
+        (lambda c: 1.2 * np.ones((1, 784)), ValueError, r"must lie in \[0, 1\], got 1\.2"),
+        (lambda c: np.full((1, 784), np.nan), ValueError, "got nan"),
+        (lambda c: np.full((1, 784), "a"), TypeError, "what decode returns"),
         (needs_twenty, ValueError, r"(?s)RuntimeError: 20 numbers expected, got 2\n.*np\.pad"),
     ],
 )
@@ -605,7 +601,7 @@ def test_an_error_while_dragging_is_shown_beside_the_plane():
     broken = []
 
     def decode(codes):
-        return np.full((1, 9, 11), np.nan) if broken else blob(codes)
+        return np.full((1, 784), np.nan) if broken else blob(codes)
 
     explorer = explore(decode)
     broken.append(True)
