@@ -5,7 +5,6 @@ the user's is changed. What was found is kept in :data:`FOUND`, for lesson 00. T
 needs Python only; :func:`before_imports` imports matplotlib, :func:`after_imports` Keras.
 """
 
-import ast
 import codecs
 import contextlib
 import importlib
@@ -171,20 +170,10 @@ def _matplotlib() -> None:
         _note("matplotlib settings", theirs.resolve(), "a style of its own")
 
 
-class _Asserts(ast.NodeTransformer):
-    """Turns ``assert`` into ``if``, which an optimised Python does not skip."""
-
-    def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        error = ast.Call(ast.Name("AssertionError", ast.Load()), [node.msg] if node.msg else [], [])
-        wrong = ast.If(ast.UnaryOp(ast.Not(), node.test), [ast.Raise(error)], [])
-        return ast.fix_missing_locations(ast.copy_location(wrong, node))
-
-
 def _ipython(shell) -> None:
     """Take back what the user's IPython profile set; name what it ran."""
     if sys.flags.optimize:
-        shell.ast_transformers.append(_Asserts())
-        _note("Python's -O", "skips asserts", advice="Those of cells are run all the same")
+        _note("Python's -O", "skips every assert", advice="Choose the kernel Python 3 (course)")
     for owner in (shell, shell.display_formatter.formatters["text/plain"]):
         for section in (kind.__name__ for kind in type(owner).__mro__):
             for name in filter(owner.has_trait, owner.config.get(section, {})):
