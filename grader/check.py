@@ -298,7 +298,7 @@ def _short(value) -> str:
 def explain(error: Exception) -> str:
     """Say in one sentence what an exception in a test means for the student."""
     if isinstance(error, AssertionError | StudentError):
-        return str(error) or "this does not hold."
+        return str(error) or "this test failed."
     if isinstance(error, NameError):
         return f"{error.name} is not defined."
     line = ""

@@ -112,7 +112,7 @@ class Dashboard:
         if validate.whole(step, "step") <= self._step:
             raise ValueError(
                 f"step must grow from one update to the next, got {step} after {self._step}. "
-                f"In a second epoch, count on from the first."
+                f"In a second epoch, go on counting from the first."
             )
         if batch is not None:
             _check_images(batch, "batch")
@@ -255,8 +255,8 @@ def _number(value, name: str) -> float:
         return value if type(value) is float else float(np.asarray(value).item())
     except (TypeError, ValueError, NotImplementedError):
         raise TypeError(
-            f"{name} must be one number, got {type(value).__name__}. Of many, take the mean; "
-            f"inside a tf.function, return it and call update outside."
+            f"{name} must be one number, got {type(value).__name__}. If there are many, take their "
+            f"mean; inside a tf.function, return it and call update outside."
         ) from None
 
 

@@ -1,6 +1,6 @@
 """The published data files: found, fetched, verified, read.
 
-``python -m libs.data_files`` verifies every file and fetches anew what is missing or damaged.
+``python -m libs.data_files`` verifies every file and fetches again what is missing or damaged.
 """
 
 import gzip
@@ -120,13 +120,15 @@ def read_idx(data: bytes, out: np.ndarray) -> None:
     rank = 1 if out.ndim == 1 else 3
     magic, got = 0x800 + rank, int.from_bytes(content[:4], "big")
     if got != magic:
-        raise ValueError(f"has the magic number {got}, not {magic}: it is no IDX file of this kind")
+        raise ValueError(
+            f"has the magic number {got}, not {magic}: it is not an IDX file of this kind"
+        )
     shape = [int.from_bytes(content[4 * i : 4 * i + 4], "big") for i in range(1, 1 + rank)]
     if shape[0] != len(out) or math.prod(shape) != out.size:
-        raise ValueError(f"holds an array of shape {shape}, not {len(out):,} samples")
+        raise ValueError(f"contains an array of shape {shape}, not {len(out):,} samples")
     numbers = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
     if len(numbers) != out.size:
-        raise ValueError(f"holds {len(numbers):,} numbers, not the {out.size:,} of its header")
+        raise ValueError(f"contains {len(numbers):,} numbers, not the {out.size:,} of its header")
     if out.dtype == np.float32:
         np.divide(numbers.reshape(out.shape), np.float32(255), out=out)
     else:
@@ -161,11 +163,11 @@ def repair_hint(path: Path, dataset: str) -> str:
 
 
 def main() -> int:
-    """Verify every data file; fetch anew what is missing or damaged. Return the exit status."""
+    """Verify every data file; fetch again what is missing or damaged. Return the exit status."""
     status = 0
     for dataset in FILES:
         wrong = verify(dataset)
-        print(f"{dataset}: {4 - len(wrong)} of 4 files are right")
+        print(f"{dataset}: {4 - len(wrong)} of 4 files are correct")
         for path, what in wrong.items():
             try:
                 _fetch(dataset, path.name)  # a damaged one stays until then

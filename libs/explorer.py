@@ -68,7 +68,7 @@ class LatentExplorer(Live):
         if self._labels.shape != (len(codes),) or not np.isin(self._labels, range(10)).all():
             raise ValueError(
                 f"labels must be {len(codes)} numbers from 0 to 9, one for each code, got shape "
-                f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
+                f"{list(self._labels.shape)}. If they are one-hot, pass labels.argmax(axis=1)."
             )
         self.code = np.zeros(2, np.float32)
         self.image = self._ask(self.code)  # finds a wrong function now, and starts it
@@ -100,7 +100,7 @@ class LatentExplorer(Live):
         except Exception as error:
             raise ValueError(
                 f"decode fails for a code of shape [1, 2] with {type(error).__name__}: {error}\n"
-                "If its codes are longer, hold the other numbers still, for example "
+                "If its codes are longer, keep the other numbers fixed, for example "
                 "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
             ) from error
         if answer.size != 784 or answer.shape[:1] != (1,):

@@ -66,8 +66,8 @@ def build_gif(
     interval = validate.number(interval, "interval", 0.02, 600)
     if len(frames) * interval > 655:
         raise ValueError(
-            f"{len(frames)} frames of {interval:g} seconds last longer than 655 seconds, the most "
-            f"that a GIF can show one picture if they are equal. Make interval smaller."
+            f"{len(frames)} frames of {interval:g} seconds last longer than 655 seconds, the "
+            f"longest that a GIF can show one picture, should they be equal. Make interval smaller."
         )
     scale = validate.whole(scale, "scale")
     levels, palette = (frames[..., 0], None) if frames.shape[-1] == 1 else _quantize(frames)

@@ -87,7 +87,7 @@ def unit_interval(array, name: str) -> np.ndarray:
     if array.dtype.kind != "f":
         raise TypeError(
             f"{name} must be float in [0, 1], got {array.dtype}. "
-            f"Pixels from 0 to 255 are divided by 255 first."
+            f"Divide pixels from 0 to 255 by 255 first."
         )
     low, high = array.min(), array.max()
     if low >= 0 and high <= 1:  # NaN fails too
@@ -97,7 +97,7 @@ def unit_interval(array, name: str) -> np.ndarray:
     if low < -slack or high > 1 + slack:
         raise ValueError(
             f"{name} must lie in [0, 1], got {_digits(low)} to {_digits(high)}. Scale first: "
-            f"divide pixels by 255, anything else is (x - x.min()) / (x.max() - x.min())."
+            f"pixels as x / 255, anything else as (x - x.min()) / (x.max() - x.min())."
         )
     return np.clip(array, 0, 1)
 

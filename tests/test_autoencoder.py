@@ -355,7 +355,7 @@ def test_arguments_that_make_no_sense_are_named(arguments, message):
 @pytest.mark.parametrize(
     ("images", "error", "message"),
     [
-        (np.zeros((2, 28, 28), np.uint8), TypeError, "float in .*got uint8.*divided by 255"),
+        (np.zeros((2, 28, 28), np.uint8), TypeError, "float in .*got uint8.*by 255"),
         (np.full((2, 28, 28), 1.5), ValueError, r"lie in \[0, 1\], got 1.5 to 1.5"),
         (np.full((2, 28, 28), np.nan), ValueError, "must be finite, got nan"),
         (np.zeros((2, 28, 27)), ValueError, r"\[n, 784\], \[n, 28, 28\] or .*got \[2, 28, 27\]"),

@@ -310,7 +310,7 @@ def test_the_command_mends_every_file(course, monkeypatch, capsys):
     assert list(data_files.verify("MNIST").values()) == ["missing", "damaged"]
     assert data_files.main() == 0
     said = capsys.readouterr().out
-    assert "2 of 4 files are right" in said
+    assert "2 of 4 files are correct" in said
     assert "was missing: fetched" in said
     assert "was damaged: fetched" in said
     assert all(published(folder / name) for name in data_files.FILES["MNIST"])

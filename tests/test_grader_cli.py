@@ -367,8 +367,8 @@ def test_export_writes_a_table_by_question_and_one_for_each_lms(graded, grader):
     assert [ada[c] for c in ("double-test", "answer-test", "words")] == ["4.0", "1.0", "4.0"]
     assert (ada["late penalty"], ada["score"], ada["of"]) == ("3.0", "6.0", "10.0")
     assert ada["submitted"] == "2030-01-03 12:00:00 UTC"
-    assert (eve["double-test"], eve["score"], eve["to be read"]) == ("1.0", "2.0", "words")
-    assert (bob["double-test"], bob["words"], bob["to be read"]) == ("0.0", "0.0", "")
+    assert (eve["double-test"], eve["score"], eve["to mark by hand"]) == ("1.0", "2.0", "words")
+    assert (bob["double-test"], bob["words"], bob["to mark by hand"]) == ("0.0", "0.0", "")
     assert len(ada["sha256"]) == 64
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert re.fullmatch(rf"{re.escape(project['version'])}\+[0-9a-f]{{12}}", ada["grader"])

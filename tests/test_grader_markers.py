@@ -66,7 +66,10 @@ def test_release_rules_and_leak_check_read_a_region_alike(tmp_path, name, first,
         assert "test.later(1, points=3)" in assignment.stubs["answer-test"].source
     (folder / "data").mkdir()
     (folder / "data" / "notes.txt").write_text(secret)
-    assert f"the released notes.txt holds a secret line: {secret}" in leaks(Assignment(folder))
+    assert (
+        f"the released notes.txt contains a line of a solution or a hidden test: {secret}"
+        in leaks(Assignment(folder))
+    )
 
 
 @pytest.mark.parametrize("name", REGIONS)

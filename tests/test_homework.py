@@ -65,16 +65,16 @@ def test_a_proof_reports_what_is_wrong(tmp_path, pool):
     (folder / "data" / "notes.txt").write_text("Done like this:\n    return 2 * x\n")
     problems = "\n".join(prove(Assignment(folder), Course(root), pool))
     for said in (
-        "the released notes.txt holds a secret line: return 2 * x",
+        "the released notes.txt contains a line of a solution or a hidden test: return 2 * x",
         "mutants.py has 2 mutants, at least 12 are needed",
         "mutants.py has 1 variants, at least 3 are needed",
-        "unfilled, loud writes: a warning",
-        "unfilled, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
-        "solved, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
-        "the release gets points: a gift",
+        "not filled in, loud writes to stderr: a warning",
+        "not filled in, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
+        "filled in, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
+        "the released version, not filled in, earns points: a gift",
         "the source loses points: four times (secret_numbers is not defined.)",
-        "mutant “no mistake” keeps every point of double",
-        "mutant “three times”: no message holds 'that is three times x'",
+        "mutant “no mistake” loses no point of double: no test notices it",
+        "mutant “three times”: no message contains 'that is three times x'",
         "mutant “three times” changes double and loses points elsewhere: four times",
         "variant “off by a little” loses points: the answer (answer is 41, expected 42.)",
     ):

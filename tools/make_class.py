@@ -27,7 +27,7 @@ KINDS = ("right", "wrong", "wrong", "half", "right", "wrong", "crash", "wrong", 
 CRASHES = {
     "divides by zero": "1 / 0",
     "leaves a bracket open": "print(len(",
-    "uses a name that is not there": "results[0]",
+    "uses an undefined name": "results[0]",
     "leaves with exit()": "exit()",
     "kills its kernel": "import os\n\nos._exit(1)",
 }

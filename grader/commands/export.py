@@ -50,7 +50,7 @@ def export(course: Course, name: str) -> list[Path]:
     graded = {record["student"] for record in records}
     waiting = [s.student for s in course.submissions(name) if s.student not in graded]
     if waiting:
-        print(f"{name}: not in the tables, for not graded yet: {', '.join(waiting)}")
+        print(f"{name}: not in the tables, because not graded yet: {', '.join(waiting)}")
     paths = []
     for kind, rows in tables.items():
         paths.append(course.root / "export" / f"{name}-{kind}.csv")
@@ -83,7 +83,7 @@ def _rows(course: Course, book: Book, cells: list[str], name: str, record: dict)
         "late penalty": penalty,
         "score": total,
         "of": whole,
-        "to be read": " ".join(waiting),
+        "to mark by hand": " ".join(waiting),
         "sha256": record["sha256"],
         "grader": record["grader"],
     }

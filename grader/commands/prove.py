@@ -77,7 +77,7 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
     for name in whole:
         problems += [f"{name} stops: {why}" for why in stops(results[name][1])]
     if won := _won(results["the release"][0]):
-        problems.append(f"the release gets points: {won}")
+        problems.append(f"the released version, not filled in, earns points: {won}")
     empty = {"the source": set()}  # answers that were not filled in
     empty |= {f"variant “{n}”": slow(assignment) - set(v) for n, v in variants.items()}
     for name, answers in empty.items():
@@ -155,7 +155,7 @@ def leaks(assignment: Assignment) -> list[str]:
         if path.is_file():
             files[path.name] = path.read_bytes().decode(errors="replace")
     return [
-        f"the released {name} holds a secret line: {line}"
+        f"the released {name} contains a line of a solution or a hidden test: {line}"
         for name, text in files.items()
         for line in sorted(secret)
         if line in (text if len(line) > 24 else [part.strip() for part in text.splitlines()])
@@ -178,7 +178,7 @@ def in_place(assignment: Assignment, folder: Path, solved: bool) -> list[str]:
         for cell in notebook.cells:
             if kind(cell) == "answer":
                 cell.source = assignment.cells[grade_id(cell)].source
-    what = "solved" if solved else "unfilled"
+    what = "filled in" if solved else "not filled in"
     began, took = {}, {}
 
     def now() -> tuple[float, float]:
@@ -201,19 +201,25 @@ def in_place(assignment: Assignment, folder: Path, solved: bool) -> list[str]:
     try:
         client.execute()
     except Exception as error:
-        return [f"{what}, the students' version stops: {str(error).strip()[-300:]}"]
+        return [f"{what}, the students' version stops with an error: {str(error).strip()[-300:]}"]
     problems = []
     if solved and sum(took.values()) > NOTEBOOK_SECONDS:
-        problems.append(f"solved, it takes {sum(took.values()):.0f} s, over {NOTEBOOK_SECONDS:.0f}")
+        seconds = sum(took.values())
+        problems.append(
+            f"filled in, it takes {seconds:.0f} s; the limit is {NOTEBOOK_SECONDS:.0f} s"
+        )
     for index, cell in enumerate(notebook.cells):
         text = [str(o.get("data", {}).get("text/plain", "")) for o in cell.get("outputs", [])]
         for output in cell.get("outputs", []):
             if output.get("name") == "stderr":
-                problems.append(f"{what}, {grade_id(cell)} writes: {output.text.strip()[-200:]}")
+                text_end = output.text.strip()[-200:]
+                problems.append(f"{what}, {grade_id(cell)} writes to stderr: {text_end}")
         if kind(cell) == "test":
             marks = [t for t in text if t[:1] in "✓✗◐" and t]
             if len(marks) != len(blocks(cell.source)):
-                problems.append(f"{what}, {grade_id(cell)} shows {len(marks)} findings")
+                problems.append(
+                    f"{what}, {grade_id(cell)} shows {len(marks)} results, not one for each block"
+                )
             if any(m.startswith("✓") != solved for m in marks):
                 problems.append(f"{what}, {grade_id(cell)} shows {' '.join(marks)}")
             if solved and took[index] > VISIBLE_SECONDS:
@@ -248,7 +254,9 @@ def changed(assignment: Assignment, changes: dict) -> nbformat.NotebookNode:
             continue
         for old, new in change:
             if old not in cells[name].source:
-                raise AssignmentError(f"{assignment.name}: {name} holds no {old!r} to change.")
+                raise AssignmentError(
+                    f"{assignment.name}: mutants.py would change {old!r}, which is not in {name}."
+                )
             cells[name].source = cells[name].source.replace(old, new)
     return notebook
 
@@ -263,9 +271,10 @@ def judge_mutant(
     if elsewhere := _lost(record, {which, *slow(assignment)}):
         problems.append(f"mutant “{name}” changes {which} and loses points elsewhere: {elsewhere}")
     if all(result["score"] == result["points"] for result in own):
-        problems.append(f"mutant “{name}” keeps every point of {which}")
+        problems.append(f"mutant “{name}” loses no point of {which}: no test notices it")
     elif not any(says in message for message in messages):
-        problems.append(f"mutant “{name}”: no message holds {says!r}: {[m for m in messages if m]}")
+        found = [m for m in messages if m]
+        problems.append(f"mutant “{name}”: no message contains {says!r}; there are {found}")
     return problems
 
 
