@@ -92,6 +92,16 @@ class Autoencoder(keras.Model):
         if not 0 <= noise < 1:
             raise ValueError(f"noise must be a share of pixels, 0 <= noise < 1, got {noise!r}.")
         super().__init__(**kwargs)
+        self._options = {
+            "layers": list(layers),
+            "code": code,
+            "kind": kind,
+            "kernel_size": kernel_size,
+            "stride": stride,
+            "tied": tied,
+            "variational": variational,
+            "noise": noise,
+        }
         self._shapes, self._stride = shapes, stride
         self._variational, self._noise = variational, noise
         self._seeds = keras.random.SeedGenerator(SEED)
@@ -246,6 +256,10 @@ class Autoencoder(keras.Model):
     def _check_variational(self, name):
         if not self._variational:
             raise ValueError(f"{name} needs an Autoencoder(..., variational=True).")
+
+    def get_config(self) -> dict:
+        """Return the arguments that make this model; Keras saves them."""
+        return {**super().get_config(), **self._options}
 
 
 def _images(images):
