@@ -216,10 +216,19 @@ class Autoencoder(keras.Model):
         seed = np.asarray(self._seeds.next())
         steps = math.ceil(len(images) / batch_size)
         with tqdm(total=epochs * steps, unit="batch", file=sys.stdout, disable=not verbose) as bar:
+            progress = keras.callbacks.LambdaCallback(
+                # Keras counts whole executions, the last of an epoch may be shorter
+                on_train_batch_end=lambda batch, logs: bar.update(
+                    min(batch + 1, steps) - bar.n % steps
+                ),
+                on_epoch_end=lambda epoch, logs: bar.set_postfix(
+                    {name: f"{value:.4g}" for name, value in logs.items()}
+                ),
+            )
             return super().fit(
                 Split(images, None, seed).as_tf(batch_size),
                 epochs=epochs,
-                callbacks=[_Progress(bar, steps)],
+                callbacks=[progress],
                 shuffle=False,  # the batches are already
                 verbose=0,
             )
@@ -277,22 +286,6 @@ def _in_parts(function, *arrays):
     """Apply a function of tensors to arrays, some rows at a time."""
     starts = range(0, len(arrays[0]), _AT_ONCE)
     return np.concatenate([function(*(a[i : i + _AT_ONCE] for a in arrays)) for i in starts])
-
-
-class _Progress(keras.callbacks.Callback):
-    """Moves a tqdm bar on."""
-
-    def __init__(self, bar, steps):
-        super().__init__()
-        self.bar, self.steps, self.before = bar, steps, 0
-
-    def on_train_batch_end(self, batch, logs=None):
-        done = min(batch + 1, self.steps)  # Keras counts whole executions
-        self.bar.update(self.before + done - self.bar.n)
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.before += self.steps
-        self.bar.set_postfix({name: f"{value:.4g}" for name, value in logs.items()})
 
 
 def _shapes(layers, code, kind, kernel_size, stride):

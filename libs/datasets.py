@@ -101,32 +101,25 @@ class Dataset:
 
     Attributes
     ----------
-    X : numpy.ndarray
-        ``[n, features]`` float32 in ``[0, 1]``.
-    Y : numpy.ndarray
-        The labels as they were given.
     train : Split
-        Views of ``X`` and ``Y``, not copies.
+        ``images`` are float32, ``labels`` as they were given.
 
     Examples
     --------
     >>> data = Dataset(np.zeros((10, 8, 8)), np.arange(10) % 2)
-    >>> len(data.train), data.X.shape
-    (10, (10, 64))
+    >>> data.train.images.shape
+    (10, 64)
     """
 
     def __init__(self, X, Y, seed: int = SEED) -> None:
-        X = validate.unit_interval(X, "X").astype(np.float32, copy=False)
+        X, Y = validate.unit_interval(X, "X").astype(np.float32, copy=False), np.asarray(Y)
         if X.ndim < 2:
             raise ValueError(f"X must have shape [n, ...], a row per sample, got {list(X.shape)}.")
-        self.X, self.Y = X.reshape(len(X), -1), np.asarray(Y)
-        if self.Y.ndim == 0 or len(self.Y) != len(self.X):
-            got = "a single value" if self.Y.ndim == 0 else f"{len(self.Y)} labels"
-            raise ValueError(
-                f"X and Y must have the same length, got {len(self.X)} samples and {got}."
-            )
+        if Y.ndim == 0 or len(Y) != len(X):
+            got = "a single value" if Y.ndim == 0 else f"{len(Y)} labels"
+            raise ValueError(f"X and Y must have the same length, got {len(X)} samples and {got}.")
         # its own stream of random numbers, that of the first part of any set
-        self.train = Split(self.X, self.Y, np.random.SeedSequence(seed).spawn(1)[0])
+        self.train = Split(X.reshape(len(X), -1), Y, np.random.SeedSequence(seed).spawn(1)[0])
 
 
 class MNIST:

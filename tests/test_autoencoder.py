@@ -246,13 +246,13 @@ def test_randomness_comes_from_the_model_alone():
 
 
 def test_an_interrupted_training_can_go_on(pictures, monkeypatch):
-    def interrupt(self, epoch, logs=None):
+    def interrupt(*_):
         raise KeyboardInterrupt
 
     model = Autoencoder([16], code=4)
     start = model.evaluate(pictures, verbose=0)
     with monkeypatch.context() as patch:
-        patch.setattr(libs.autoencoder._Progress, "on_epoch_end", interrupt)
+        patch.setattr(libs.autoencoder.tqdm, "set_postfix", interrupt)  # an epoch is over
         with pytest.raises(KeyboardInterrupt):
             model.fit(pictures, epochs=5, verbose=False)
     middle = model.evaluate(pictures, verbose=0)

@@ -98,7 +98,7 @@ def test_single_precision_rounding_is_taken_everywhere(dtype, tmp_path):
         dtype
     )
     assert x.max() > 1
-    assert Dataset(x, [0, 1]).X.max() == 1
+    assert Dataset(x, [0, 1]).train.images.max() == 1
     assert montage(x, saveto=tmp_path / "a.png").max() == x.max()  # the range is the caller's
     assert build_gif(x, saveto=tmp_path / "a.gif").path.is_file()
 
