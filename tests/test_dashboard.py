@@ -376,7 +376,7 @@ def test_wrong_arguments_are_named(arguments, error, message):
     ("arguments", "error", "message"),
     [
         ({"step": 5}, ValueError, r"step must grow .* got 5 after 5"),
-        ({"step": 4}, ValueError, r"step must grow .* count on"),
+        ({"step": 4}, ValueError, r"step must grow .* go on counting"),
         ({"step": 6.5}, ValueError, r"step must be a whole number .*got 6.5"),
         ({"loss": np.ones(3)}, TypeError, r"loss must be one number, got ndarray.*mean"),
         ({"accuracy": tf.ones((2, 2))}, TypeError, r"accuracy must be one number"),

@@ -101,7 +101,7 @@ def test_who_is_not_graded_yet_is_told(course, capsys):
     hand_in(course.root, "late", b"{}")
     course.record_path("hw0", "bob").write_text('{"half a record')
     assert {*scores(course)} == {"ada", "eve"}
-    assert "not in the tables, for not graded yet: bob, late" in capsys.readouterr().out
+    assert "not in the tables, because not graded yet: bob, late" in capsys.readouterr().out
 
 
 def test_one_student_s_marks_stop_nobody_s_export(course, monkeypatch, capsys):
