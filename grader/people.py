@@ -6,6 +6,7 @@
 
 import contextlib
 import csv
+import functools
 import io
 import json
 import re
@@ -32,6 +33,7 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text))
 
 
+@functools.lru_cache(100_000)
 def name_key(name: str) -> str:
     """Return a name without what an LMS changes: case, forms, spaces, all but letters."""
     last, comma, first = folded(name).partition(",")
