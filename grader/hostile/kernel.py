@@ -138,16 +138,21 @@ class Shell(InteractiveShell):
 
 
 def explain(error: BaseException) -> dict:
-    """Name an exception, and the last line of a student's cell that it came through."""
-    found = {"type": type(error).__name__, "message": "", "cell": None, "line": None}
+    """Name an exception, and the lines of cells that it came through."""
+    found = {"type": type(error).__name__, "message": "", "frames": []}
     with contextlib.suppress(Exception):
-        found["message"] = str(error)[:1000]
+        found["message"] = _ends(str(error))
     if isinstance(error, SyntaxError):
-        found.update(cell=str(error.filename), line=error.lineno, message=str(error.msg)[:1000])
+        found.update(message=_ends(str(error.msg)), frames=[[str(error.filename), error.lineno]])
     for frame, line in traceback.walk_tb(error.__traceback__):
         if frame.f_code.co_filename.startswith("cell:"):
-            found.update(cell=frame.f_code.co_filename, line=line)
+            found["frames"] = [*found["frames"][-50:], [frame.f_code.co_filename, line]]
     return found
+
+
+def _ends(text: str) -> str:
+    """Return a text; of a long one, start and end: TensorFlow's frames stand between."""
+    return text if len(text) <= 8000 else f"{text[:4000]}\n{text[-4000:]}"
 
 
 class Kernel:
@@ -160,7 +165,7 @@ class Kernel:
     """
 
     def __init__(self, ready: dict | None) -> None:
-        self.kept, self.ready = [], ready
+        self.kept, self.ready, self.spaces = [], ready, {}
         self.shell = Shell.instance(display_pub_class=Display, displayhook_class=Result)
         self.shell.user_ns["__name__"] = "__main__"
         sys.stdout, sys.stderr = Stream("stdout", self.shell), Stream("stderr", self.shell)
@@ -174,8 +179,14 @@ class Kernel:
             return {"outputs": [], "error": None}, arrays
         if request["do"] == "run":
             return self.shell.run(request["source"], request["label"]), arrays
+        if request["do"] == "keep":
+            self.spaces[request["at"]] = dict(self.shell.user_ns)
+            return {}, arrays
         if request["do"] == "names":
             space = self.shell.user_ns
+            if request["at"] in self.spaces:  # functions find what they call as it was there
+                space.clear()
+                space.update(self.spaces[request["at"]])
             return {
                 n: self.try_pack(space[n], arrays) for n in request["names"] if n in space
             }, arrays

@@ -1,7 +1,10 @@
 """Marks one submission: its cells run in a sandbox, its tests here."""
 
+import ast
 import builtins
+import dis
 import hashlib
+import inspect
 import io
 import time
 import tomllib
@@ -13,7 +16,7 @@ from types import CodeType
 import grader
 from grader import check
 from grader.assignment import Assignment, Step, blocks
-from grader.markers import answer_of
+from grader.markers import HIDDEN_TESTS, answer_of
 from grader.shared.wire import WireError
 from grader.submission import SubmissionError
 from grader.trusted.proxies import Failure, Process
@@ -76,9 +79,7 @@ class Marker:
         except BaseException:
             self.sandbox.stop()
             raise
-        self.tests = {
-            name: _compiled(cell.source, name) for name, cell in assignment.of_kind("test").items()
-        }
+        self.tests = {name: Test(name, c.source) for name, c in assignment.of_kind("test").items()}
 
     def mark(self, content: bytes, tests_only: bool = False) -> tuple[dict, list]:
         """Mark a submission.
@@ -124,8 +125,7 @@ class Marker:
         run = Run(self, merged.steps, record)
         try:
             with run:
-                for index in range(len(merged.steps)):
-                    run.step(index)
+                run.all()
         except NoSandbox:
             raise
         except Exception as error:  # a submission that finds a fault in here stops nobody else
@@ -146,13 +146,50 @@ class Marker:
         self.sandbox.stop()
 
 
+class Test:
+    """A test cell's code.
+
+    Attributes
+    ----------
+    visible, hidden : code
+    reads : set of str
+        Names that it reads and never binds itself: whatever it binds is never the student's.
+    later : set of str
+        Names that the hidden part may need of the visible one.
+    texts : set of str
+        All that is written in it as text.
+    """
+
+    def __init__(self, name: str, source: str) -> None:
+        self.visible = _compiled(HIDDEN_TESTS.without(source), name)
+        self.hidden = _compiled("".join(HIDDEN_TESTS.bodies(source)), name)
+        (reads, binds), (more, others) = names(self.visible), names(self.hidden)
+        self.reads = {n for n in (reads | more) - binds - others if not hasattr(builtins, n)}
+        helpers = [c for c in self.visible.co_consts if isinstance(c, CodeType)]
+        self.later = more.union(*(names(helper)[0] for helper in helpers))
+        self.texts = {n.value for n in ast.walk(ast.parse(source)) if _is_text(n)}
+
+
+def _is_text(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
 class Run:
-    """One submission on its way."""
+    """One submission on its way.
+
+    Its cells run first, all of them, then the visible tests, then the hidden ones, each with the
+    student's names as they stood where the test does: so nothing of the student's that is shown
+    can come from after a hidden test has called a function.
+    """
 
     def __init__(self, marker: Marker, steps: list[Step], record: dict) -> None:
         self.marker, self.steps, self.record = marker, steps, record
         self.sources = {f"cell:{i}": s.cell.source for i, s in enumerate(steps)}
+        self.given = {
+            f"cell:{i}": s.name for i, s in enumerate(steps) if s.kind in ("setup", "given")
+        }
         self.skip, self.deaths, self.failed = set(), 0, {}
+        self.spaces, self.found, self.problems = {}, {}, {}
         self.until, self.room, self.process = 0.0, OUTPUTS, None
 
     def __enter__(self) -> "Run":
@@ -164,19 +201,36 @@ class Run:
         self.process.session.end()
 
     def _new(self) -> Process:
-        process = Process(self.marker.sandbox.session(), self.sources)
+        process = Process(self.marker.sandbox.session(), self.sources, self.given)
         process.left = lambda: self.until - time.monotonic()
         return process
 
-    def step(self, index: int) -> None:
-        """Run a cell, or a test cell's tests."""
+    def all(self) -> None:
+        """Run the cells, then the tests; note what was found."""
+        for index in range(len(self.steps)):
+            self._revive(index)
+            self._advance(index, keep=True)
+        tests = [i for i, step in enumerate(self.steps) if step.kind == "test"]
+        # whatever the cells used up, tests have their share
+        share = self.marker.assignment.total_seconds / 2
+        self.until = max(self.until, time.monotonic() + share)
+        for hidden in (False, True):
+            self.deaths = 0
+            for index in tests:
+                self._test(index, hidden)
+        for index in tests:
+            name = self.steps[index].name
+            self.note(self.steps[index], self.found.get(name, []), self.problems.get(name))
+
+    def _advance(self, index: int, keep: bool = False) -> None:
+        """Run a cell; where a test stands, let the process remember its names."""
         step = self.steps[index]
         if step.kind == "test":
-            self._revive(index)
-            self._test(index)
+            self.process.keep(step.name)
         elif step.cell.cell_type == "code":
-            self._revive(index)
-            step.cell.outputs = self._cell(index)
+            outputs = self._cell(index)
+            if keep:
+                step.cell.outputs = outputs
 
     def _revive(self, index: int) -> None:
         """After the process died, start another and bring it to where the last one was."""
@@ -185,9 +239,8 @@ class Run:
             self.process.session.end()
             self.process = self._new()
             for earlier in range(index):
-                step = self.steps[earlier]
-                if step.cell.cell_type == "code" and step.kind != "test" and not self.process.dead:
-                    self._cell(earlier)
+                if not self.process.dead:
+                    self._advance(earlier)
 
     def _cell(self, index: int) -> list:
         """Run a cell in the sandbox; return its outputs."""
@@ -206,6 +259,12 @@ class Run:
         except TimedOut as error:
             why = f"{error}"
         else:
+            if (
+                not {"outputs", "error"} & reply.keys()
+            ):  # an answer to nothing: the next ones would be wrong, too
+                self.process.stop("sent a malformed answer")
+                self.skip.add(index)
+                return [error_output("Your process sent a malformed answer.")]
             outputs = safe_outputs(reply.get("outputs"), self.room)
             self.room -= size(outputs)
             if reply.get("error") is None:
@@ -216,32 +275,38 @@ class Run:
         self.failed[step.name] = why
         return [error_output(why)]
 
-    def _test(self, index: int) -> None:
-        """Run a test cell here, on proxies for the student's names."""
-        step, marker = self.steps[index], self.marker
-        code = marker.tests[step.name]
-        space = dict(marker.trusted)
-        wanted = sorted(n for n in names(code) if n not in space and not hasattr(builtins, n))
+    def _test(self, index: int, hidden: bool) -> None:
+        """Run a part of a test cell here, on proxies for the student's names."""
+        marker, name = self.marker, self.steps[index].name
+        test = marker.tests[name]
+        if hidden and name in self.problems:
+            return
+        space = self.spaces.setdefault(name, dict(marker.trusted))
+        wanted = sorted(test.reads - marker.trusted.keys())
+
+        def fetch():
+            self._revive(len(self.steps))
+            space.update(self.process.names(wanted, name))
 
         @contextmanager
         def limit(seconds: float):
             if self.process.dead:
-                self._revive(index)
-                space.update(self.process.names(wanted))
+                fetch()
             with self.process.limit(seconds):
                 yield
 
-        space.update(self.process.names(wanted))
-        problem = None
+        fetch()
         with ExitStack() as stack:
             found = stack.enter_context(check.record(limit)).findings
             stack.enter_context(redirect_stdout(io.StringIO()))
             stack.enter_context(chdir(marker.assignment.folder))
             try:
-                exec(code, space)
+                exec(test.hidden if hidden else test.visible, space)
             except Exception as error:  # outside of a block: the answer does not even fit
-                problem = error
-        self.note(step, found, problem)
+                self.problems[name] = error
+        self.found.setdefault(name, []).extend(found)
+        for own in space.keys() - test.later - marker.trusted.keys():
+            del space[own]  # what an answer returned may be large
 
     def note(self, step: Step, found: list, problem: Exception | None) -> None:
         """Put a test cell's findings into the record and its outputs.
@@ -258,6 +323,7 @@ class Run:
         shown = len(blocks(step.cell.source))
         answer = answer_of(step.name)
         findings = []
+        texts = self.marker.tests[step.name].texts
         for number, block in enumerate(expected):
             if number < len(found):
                 got = found[number]
@@ -266,13 +332,14 @@ class Run:
                 share, message, error = 0.0, "not reached.", problem
                 if problem is not None:
                     message = check.explain(problem)
-            if number >= shown and isinstance(error, Failure):
-                message = error.quiet
+            if number >= shown and error is not None:
+                message = quiet(error, texts)
             findings.append(
                 {
                     "name": block.name,
                     "points": block.points,
                     "score": round(block.points * share, 6),
+                    "share": round(share, 6),
                     "message": readable(message, 1000),
                     "hidden": number >= shown,
                 }
@@ -286,10 +353,49 @@ class Run:
         step.cell.outputs = findings_output(self.record["tests"][step.name])
 
 
-def names(code: CodeType) -> set[str]:
-    """Return every global name that code uses."""
-    found = set(code.co_names)
-    for part in code.co_consts:
-        if isinstance(part, CodeType):
-            found |= names(part)
-    return found
+def quiet(error: Exception, texts: set[str]) -> str:
+    """Say why a hidden test failed, by the words of its author alone.
+
+    What an answer returns or raises can hold what it was called with, so nothing of it is said.
+
+    Parameters
+    ----------
+    error : Exception
+    texts : set of str
+        All that is written in the test's cell as text.
+    """
+    match error:
+        case Failure():
+            return error.quiet
+        case check.Mismatch():
+            what = error.what if error.what in texts else "the answer"
+            sentence = error.kind.removeprefix(": ").removesuffix(".")
+            known = not error.kind.startswith(": ") or sentence in texts
+            return f"{what}{error.kind if known else ' is not what is expected.'}"
+        case AssertionError():
+            return str(error) if str(error) in texts else "this does not hold."
+        case NameError() if error.name:
+            return f"{error.name} is not defined."
+        case check.StudentError():
+            return str(error)
+    return f"{type(error).__name__}: does your answer return what is asked for?"
+
+
+def names(code: CodeType) -> tuple[set[str], set[str]]:
+    """Return the global names that a cell's code reads, and those that it binds anywhere."""
+    reads, binds, parts = set(), set(), [code]
+    while parts:
+        part = parts.pop()
+        parts += [c for c in part.co_consts if isinstance(c, CodeType)]
+        # a class's body: what it binds is its own
+        own = binds if part is code else set()
+        seen = set()
+        for step in dis.get_instructions(part):
+            if step.opname in ("STORE_GLOBAL", "DELETE_GLOBAL"):
+                binds.add(step.argval)
+            elif step.opname in ("STORE_NAME", "DELETE_NAME"):
+                own.add(step.argval)
+            elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
+                seen.add(step.argval)
+        reads |= seen if own is binds or part.co_flags & inspect.CO_OPTIMIZED else seen - own
+    return reads, binds

@@ -1,5 +1,6 @@
 """Proxies, in the trusted process, for what lives in a student's process."""
 
+import builtins
 import contextlib
 import re
 
@@ -11,6 +12,9 @@ from grader.trusted.sandbox import ProcessDied, Session, TimedOut
 from grader.trusted.sanitise import readable
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,59}")
+# kinds of error that are not Python's own and may be named whoever raises them
+_KNOWN = {"InvalidArgumentError", "OperatorNotAllowedInGraphError", "UnimplementedError"}
+_KNOWN |= {"ResourceExhaustedError", "FailedPreconditionError", "NotFoundError", "LinAlgError"}
 
 
 class Failure(StudentError):
@@ -36,10 +40,12 @@ class Process:
     session : grader.trusted.sandbox.Session
     sources : dict of str to str
         Each cell's text by its label, to show the line where an error was.
+    given : dict of str to str
+        The names of the cells among them that are not the student's, by their labels.
     """
 
-    def __init__(self, session: Session, sources: dict) -> None:
-        self.session, self.sources = session, sources
+    def __init__(self, session: Session, sources: dict, given: dict | None = None) -> None:
+        self.session, self.sources, self.given = session, sources, given or {}
         self.seconds, self.dead = 10.0, ""
         self.left = lambda: 600.0
 
@@ -51,6 +57,11 @@ class Process:
             yield
         finally:
             self.seconds = before
+
+    def stop(self, why: str) -> None:
+        """End the process."""
+        self.session.end()
+        self.dead = why
 
     def ask(self, message: dict, arrays=(), seconds: float | None = None):
         """Send a request; raise ProcessDied, TimedOut or WireError."""
@@ -68,10 +79,15 @@ class Process:
             raise WireError("sent a malformed answer")
         return reply, blobs
 
-    def names(self, names: list[str]) -> dict:
-        """Return what the student's names stand for: plain values, and proxies."""
+    def keep(self, place: str) -> None:
+        """Let the student's process remember what its names stand for in a place."""
+        with contextlib.suppress(ProcessDied, TimedOut, WireError):
+            self.ask({"do": "keep", "at": place})
+
+    def names(self, names: list[str], place: str = "") -> dict:
+        """Return what the student's names stood for in a place: plain values, and proxies."""
         try:
-            reply, blobs = self.ask({"do": "names", "names": names})
+            reply, blobs = self.ask({"do": "names", "names": names, "at": place})
         except (ProcessDied, TimedOut, WireError):
             return {}
         found = {}
@@ -129,18 +145,35 @@ class Process:
 
     def describe(self, error) -> tuple[str, str]:
         """Say where and why the student's code failed; with and without its own words."""
+        from libs.check import reason  # only now: with libs comes TensorFlow
+
         error = error if isinstance(error, dict) else {}
 
         def text(key: str) -> str:
             return error[key] if isinstance(error.get(key), str) else ""
 
         name = text("type") if _WORD.fullmatch(text("type")) else "an exception"
-        line, lines = error.get("line"), self.sources.get(text("cell"), "").split("\n")
-        where = ""
-        if type(line) is int and 1 <= line <= len(lines):
-            where = f" in line {line} of your cell, `{readable(lines[line - 1], 100)}`"
-        message = readable(text("message"))
-        return f"{name}{where}{': ' if message else ''}{message}", f"{name}{where}"
+        found = getattr(builtins, name, None)
+        known = name in _KNOWN or (isinstance(found, type) and issubclass(found, BaseException))
+        message = readable(reason(text("message")))
+        full = f"{name}{self._where(error.get('frames'))}{': ' if message else ''}{message}"
+        return full, name if known else "an exception"
+
+    def _where(self, frames) -> str:
+        """Say in which line an error was: the last of the student's own, if it came through one."""
+        places = []
+        for frame in frames[-60:] if isinstance(frames, list) else []:
+            match frame:
+                case [str(label), int(line)] if label in self.sources:
+                    lines = self.sources[label].split("\n")
+                    if 1 <= line <= len(lines):
+                        places.append((label, line, lines[line - 1]))
+        own = [place for place in places if place[0] not in self.given]
+        if not places:
+            return ""
+        label, line, code = (own or places)[-1]
+        cell = f"the cell {self.given[label]}" if label in self.given else "your cell"
+        return f" in line {line} of {cell}, `{readable(code, 100)}`"
 
 
 class FunctionProxy:

@@ -94,7 +94,7 @@ def findings_output(result: dict) -> list:
         texts.append(f"Your answer's cell stopped: {result['stopped']}")
         parts.append(f"<p><b>{html.escape(texts[0])}</b></p>")
     for found in result["findings"]:
-        share = found["score"] / found["points"] if found["points"] else 1
+        share = found.get("share", found["score"] / found["points"] if found["points"] else 1)
         hidden = " [when graded]" if found["hidden"] else ""
         finding = Finding(found["name"] + hidden, found["points"], share, found["message"])
         texts.append(repr(finding))
