@@ -128,7 +128,7 @@ BINDS = {
     "own = 1": {"own"},
     "own, *rest = a": {"own", "rest"},
     "own += 1": {"own"},
-    "own: a = a": {"own", "__annotations__"},
+    "own: a = a": {"own"},
     "for own in a:\n    pass": {"own"},
     "with a as own:\n    pass": {"own"},
     "def own():\n    return a": {"own"},
@@ -154,7 +154,7 @@ BINDS = {
 def test_what_a_test_binds_is_its_own(source):
     reads, binds = names(compile(source, "cell", "exec"))
     assert binds == BINDS[source]
-    assert reads - binds <= {"a", "own_index", "__name__", "__annotations__"}
+    assert reads - binds <= {"a", "own_index"}
     assert "attribute" not in reads
 
 

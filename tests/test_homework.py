@@ -89,13 +89,15 @@ def test_the_rules_of_a_source(tmp_path):
             ("test", "double-test", 'with test("a"):\n    expect.true(True, "")', 2),
             ("answer", "half", "half = ...\n### BEGIN SOLUTION\nhalf = 1\n### END SOLUTION", 0),
             ("test", "third-test", 'with test("a", points=3):\n    expect.true(third, "")', 3),
+            ("test", "half-test-2", 'from math import *\nwith test("a") as half:\n    pass', 1),
         ],
         hide=["MNIST_data/nothing.gz"],
     )
     assert set(rules(Assignment(root / "source" / "hw0"))) == {
         "double has no solution region",
         "double has no hidden test",
-        "half has no test cell",
+        "half-test-2 defines half, which the answer half must define",
+        "half-test-2 imports *: nobody can tell which names are its own",
         "half has no hidden test",
         "third-test tests no answer",
         "the blocks of double-test are worth 1 points, the cell 2",

@@ -1,5 +1,6 @@
 """``python -m grader prove``: show that an assignment and its tests are right."""
 
+import ast
 import re
 import runpy
 import time
@@ -19,6 +20,7 @@ from grader.markers import HIDDEN_TESTS, SOLUTION, STORED, answer_of
 from grader.pool import Task, WorkerPool
 from grader.stored import differences
 from grader.submission import grade_id, kind
+from grader.trusted.mark import names as names_of
 from grader.trusted.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3
@@ -122,8 +124,18 @@ def rules(assignment: Assignment) -> list[str]:
     problems += [f"there is no {path} to hide" for path in assignment.hidden if not path.is_file()]
     if not any(kind(c) == "setup" for c in assignment.source.cells):
         problems.append("there is no setup cell")
-    hidden = set()
+    hidden, theirs = set(), {}
+    for name, cell in answers.items():
+        _, binds = names_of(compile(SOLUTION.unmarked(cell.source), name, "exec"))
+        theirs |= dict.fromkeys(binds, name)
     for name, cell in assignment.of_kind("test").items():
+        _, binds = names_of(compile(cell.source, name, "exec"))
+        for word in sorted(binds & theirs.keys()):
+            problems.append(f"{name} defines {word}, which the answer {theirs[word]} must define")
+        if any(
+            isinstance(n, ast.alias) and n.name == "*" for n in ast.walk(ast.parse(cell.source))
+        ):
+            problems.append(f"{name} imports *: nobody can tell which names are its own")
         found = blocks(cell.source)
         worth, points = sum(b.points for b in found), cell.metadata.nbgrader["points"]
         if worth != points:

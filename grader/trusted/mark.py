@@ -398,4 +398,4 @@ def names(code: CodeType) -> tuple[set[str], set[str]]:
             elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FROM_DICT_OR_GLOBALS"):
                 seen.add(step.argval)
         reads |= seen if own is binds or part.co_flags & inspect.CO_OPTIMIZED else seen - own
-    return reads, binds
+    return {name for name in reads if not name.startswith("__")}, binds
