@@ -7,7 +7,7 @@ import pytest
 from grader_mini import CELLS, submission, write_course
 
 from grader.assignment import Assignment
-from grader.trusted.mark import Marker, names
+from grader.trusted.mark import Marker, Texts, names
 
 pytestmark = pytest.mark.sandbox
 
@@ -278,3 +278,11 @@ def test_a_hidden_test_names_the_mistake_in_its_author_s_words(tmp_path):
         "double(x) is not filled in yet, or without a return.",
         "double raises NameError",
     ]
+
+
+def test_an_author_s_words_may_have_gaps_for_other_words_of_theirs():
+    texts = Texts("for name in ('W', 'b'):\n    expect.true(got, f'no slope reaches {name}{1}.')")
+    assert "no slope reaches b" in Texts("a = 'b', f'no slope reaches {name}'")
+    assert "no slope reaches 17" not in Texts("a = 'b', f'no slope reaches {name}'")
+    assert "no slope reaches" not in texts
+    assert "W" in texts

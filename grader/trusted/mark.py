@@ -6,6 +6,7 @@ import dis
 import hashlib
 import inspect
 import io
+import re
 import time
 import tomllib
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
@@ -156,8 +157,7 @@ class Test:
         Names that it reads and never binds itself: whatever it binds is never the student's.
     later : set of str
         Names that the hidden part may need of the visible one.
-    texts : set of str
-        All that is written in it as text.
+    texts : Texts
     """
 
     def __init__(self, name: str, source: str) -> None:
@@ -167,11 +167,32 @@ class Test:
         self.reads = {n for n in (reads | more) - binds - others if not hasattr(builtins, n)}
         helpers = [c for c in self.visible.co_consts if isinstance(c, CodeType)]
         self.later = more.union(*(names(helper)[0] for helper in helpers))
-        self.texts = {n.value for n in ast.walk(ast.parse(source)) if _is_text(n)}
+        self.texts = Texts(source)
 
 
-def _is_text(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+class Texts:
+    """What a cell's author has written as text: ``sentence in Texts(source)``.
+
+    Also an f-string counts, if what stands in its gaps is another of the cell's texts.
+    """
+
+    def __init__(self, source: str) -> None:
+        self.whole, self.gapped = set(), []
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                self.whole.add(node.value)
+            elif isinstance(node, ast.JoinedStr):
+                parts = [
+                    re.escape(str(p.value)) if isinstance(p, ast.Constant) else "(.{1,80}?)"
+                    for p in node.values
+                ]
+                self.gapped.append(re.compile("".join(parts)))
+
+    def __contains__(self, text: str) -> bool:
+        if text in self.whole:
+            return True
+        found = (gapped.fullmatch(text) for gapped in self.gapped if len(text) < 400)
+        return any(match and self.whole.issuperset(match.groups()) for match in found)
 
 
 class Run:
@@ -353,7 +374,7 @@ class Run:
         step.cell.outputs = findings_output(self.record["tests"][step.name])
 
 
-def quiet(error: Exception, texts: set[str]) -> str:
+def quiet(error: Exception, texts: Texts) -> str:
     """Say why a hidden test failed, by the words of its author alone.
 
     What an answer returns or raises can hold what it was called with, so nothing of it is said.
@@ -361,8 +382,8 @@ def quiet(error: Exception, texts: set[str]) -> str:
     Parameters
     ----------
     error : Exception
-    texts : set of str
-        All that is written in the test's cell as text.
+    texts : Texts
+        Of the test's cell.
     """
     match error:
         case Failure():
