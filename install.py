@@ -418,10 +418,16 @@ def finish() -> None:
     path.write_text(json.dumps(spec, indent=1), encoding="utf-8")
     settings = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    quiet = {"fetchNews": "false", "checkForUpdates": False}  # the learner may be offline
-    settings.write_text(
-        json.dumps({"@jupyterlab/apputils-extension:notification": quiet}), encoding="utf-8"
-    )
+    chosen = {
+        # the learner may be offline
+        "@jupyterlab/apputils-extension:notification": {
+            "fetchNews": "false",
+            "checkForUpdates": False,
+        },
+        # what was drawn is there tomorrow, when the kernel is gone
+        "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+    }
+    settings.write_text(json.dumps(chosen), encoding="utf-8")
 
 
 def switch_off_nbgrader() -> None:

@@ -1,15 +1,16 @@
 """A live widget: walk about a latent plane and see what each point of it is decoded to."""
 
+import base64
+
 import numpy as np
-from ipycanvas import Canvas, hold_canvas
-from ipywidgets import HTML, BoundedFloatText, Box, HBox, VBox
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from traitlets import Dict, List
 
 from libs import validate
-from libs.live import STYLE, Live, pixels_img
-from libs.notebook import Picture, img
+from libs.live import FRONT, Live
+from libs.notebook import Picture
 
 #: The colours of ten classes: nine of Paul Tol's "muted" scheme, which colour-blind readers tell
 #: apart, and a grey.
@@ -22,17 +23,14 @@ LOW, HIGH = -3, 3  # where both axes of the plane begin and end
 PLANE = 340  # side of the plane, in pixels of the page
 LEFT, ABOVE = 60, 30  # of it: ticks, title
 _WIDTH, _HEIGHT = LEFT + PLANE + 10, ABOVE + PLANE + 68  # with the axis's name and a legend
-_SHARP = 2  # pixels drawn for each pixel of the page, for fine screens
-_STEP = 0.1  # of an arrow key
-_HINT = "Drag the marker, or press Tab and use the arrow keys: what is that point decoded to?"
 
 
 class LatentExplorer(Live):
     """Drag a marker over a latent plane, and watch the picture that it is decoded to.
 
     The plane goes from -3 to 3, which holds nearly all of a standard Gaussian. The marker follows
-    mouse, pen and finger. By keyboard, Tab goes to the plane and then to a field for each
-    coordinate; arrow keys move the marker. Show it as the last line of a cell. Arguments that are
+    mouse, pen and finger. By keyboard, Tab goes to the plane, where arrow keys move the marker,
+    and then to a field for each coordinate. Show it as the last line of a cell. Arguments that are
     not as follows raise TypeError or ValueError.
 
     Parameters
@@ -60,38 +58,32 @@ class LatentExplorer(Live):
     (array([0., 0.], dtype=float32), (28, 28))
     """
 
+    _esm = FRONT / "explorer.js"
+    _css = FRONT / "explorer.css"
+    place = List([0, 0]).tag(sync=True)  # where the page says that the marker is
+    plane = Dict().tag(sync=True)
+
     def __init__(self, decode, codes, labels) -> None:
-        super().__init__(Canvas(width=_SHARP * _WIDTH, height=_SHARP * _HEIGHT))
+        super().__init__()
         self._decode = decode
         self._codes = validate.codes(codes, "codes")
         self._labels = np.asarray(labels)
         if self._labels.shape != (len(codes),) or not np.isin(self._labels, range(10)).all():
             raise ValueError(
                 f"labels must be {len(codes)} numbers from 0 to 9, one for each code, got shape "
-                f"{list(self._labels.shape)}. If they are one-hot, pass labels.argmax(axis=1)."
+                f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
             )
-        self.code = np.zeros(2, np.float32)
-        self.image = self._ask(self.code)  # finds a wrong function now, and starts it
-        layout, style = {"width": "116px"}, {"description_width": "1em"}
-        self._fields = [
-            BoundedFloatText(
-                min=LOW, max=HIGH, step=_STEP, description=name, layout=layout, style=style
-            )
-            for name in "xy"
-        ]
-        png = Picture(self._map(), self._says(), dpi=100 * _SHARP).png
-        plane = HTML(img(png, self._says(), class_="latent-explorer-map"))
-        plane = Box([plane, self._canvas], layout={"width": f"{_WIDTH}px"})
-        row = HBox([plane, VBox([self._view, HBox(self._fields)])])
-        #: The live widget.
-        self.box = VBox([HTML(f"{STYLE}<p>{_HINT}</p>"), row])
-        self.box.add_class("latent-explorer")
-        parts = {"row": row, "plane": plane, "canvas": self._canvas, "view": self._view}
-        for name, widget in parts.items():
-            widget.add_class(f"latent-explorer-{name}")
-        for field in self._fields:
-            field.observe(self._type, "value")
-        self._update()
+        self._update()  # finds a wrong function now, and starts it
+        png = Picture(self._map(), self._says(), dpi=200).png  # for fine screens
+        self.plane = {
+            "src": f"data:image/png;base64,{base64.b64encode(png).decode()}",
+            "alt": self._says(),
+            "left": LEFT / _WIDTH,
+            "top": ABOVE / _HEIGHT,
+            "side": [PLANE / _WIDTH, PLANE / _HEIGHT],
+            "low": LOW,
+            "high": HIGH,
+        }
 
     def _ask(self, code: np.ndarray) -> np.ndarray:
         """Return the image of one code, or say what is wrong with it."""
@@ -100,7 +92,7 @@ class LatentExplorer(Live):
         except Exception as error:
             raise ValueError(
                 f"decode fails for a code of shape [1, 2] with {type(error).__name__}: {error}\n"
-                "If its codes are longer, keep the other numbers fixed, for example "
+                "If its codes are longer, hold the other numbers still, for example "
                 "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
             ) from error
         if answer.size != 784 or answer.shape[:1] != (1,):
@@ -111,48 +103,17 @@ class LatentExplorer(Live):
         validate.pixels(answer, "what decode returns")
         return answer.reshape(28, 28)
 
-    def _answer(self) -> str:
-        """Put marker and fields where the code is, and decode it."""
-        self._paint()
-        for axis, field in enumerate(self._fields):
-            field.value = self._rounded(axis)
+    def _answer(self) -> dict:
+        """Put the marker where the page says, as far as the plane goes, and decode its code."""
+        self.code = np.float32(np.clip(self.place, LOW, HIGH))
         self.image = self._ask(self.code)
-        seen = f"What {self._place()} is decoded to"
-        place = f'<p>Decoded from <span class="latent-explorer-code">{self._place()}</span></p>'
-        return place + pixels_img(self.image, seen, "latent-explorer-seen")
+        seen = validate.pixels(self.image, "image").ravel().tolist()
+        return {"place": self.place, "seen": seen, "height": 28, "width": 28}
 
-    def _rounded(self, axis: int) -> float:
-        return round(float(self.code[axis]), 2)
-
-    def _place(self) -> str:
+    def _says_place(self) -> str:
         """Return where the marker is, in words."""
-        x, y = (f"{self._rounded(axis) + 0:.2f}" for axis in (0, 1))
+        x, y = (f"{round(float(value), 2) + 0:.2f}" for value in self.code)
         return f"({x}, {y})".replace("-", "−")
-
-    def _go(self, code) -> None:
-        """Move the marker as far as the plane goes."""
-        self.code = np.float32(np.clip(code, LOW, HIGH))
-
-    def _down(self, x: float, y: float) -> None:
-        share = np.array([x / _SHARP - LEFT, ABOVE + PLANE - y / _SHARP]) / PLANE
-        self._go(LOW + share * (HIGH - LOW))
-
-    _move = _down
-
-    def _type(self, change) -> None:
-        axis = self._fields.index(change.owner)
-        if change.new != self._rounded(axis):  # typed, not set to where the marker is
-            self._go(np.where([axis == 0, axis == 1], change.new, self.code))
-            self._soon()
-
-    def _key(self, key: str, shift: bool) -> None:
-        ways = {"Left": (-1, 0), "Right": (1, 0), "Up": (0, 1), "Down": (0, -1)}
-        way = ways.get(key.removeprefix("Arrow"))
-        if way:
-            self._go(self.code + (5 if shift else 1) * _STEP * np.array(way))
-            self._soon()
-        elif key in ("Tab", "Escape"):  # the next Tab goes on from here
-            self._canvas.blur()
 
     def _draw(self, axes: Axes) -> None:
         """Draw the plane, its dots and legend."""
@@ -179,21 +140,8 @@ class LatentExplorer(Live):
         dots, classes = len(self._codes), len(np.unique(self._labels))
         return f"The latent plane with {dots:,} dots in the colours of {classes} classes."
 
-    def _paint(self) -> None:
-        """Paint the marker on the browser's canvas, in one message."""
-        canvas = self._canvas
-        right, up = PLANE * (self.code - LOW) / (HIGH - LOW)
-        x, y = float(_SHARP * (LEFT + right)), float(_SHARP * (ABOVE + PLANE - up))
-        with hold_canvas():
-            canvas.clear_rect(0, 0, _SHARP * _WIDTH, _SHARP * _HEIGHT)
-            for colour, line in (("white", 5 * _SHARP), ("black", 2 * _SHARP)):
-                canvas.stroke_style, canvas.line_width = colour, line
-                canvas.stroke_circle(x, y, 9 * _SHARP)
-            canvas.fill_style = "black"
-            canvas.fill_circle(x, y, 2 * _SHARP)
-
     def __repr__(self) -> str:
-        return f"LatentExplorer: the marker is at {self._place()}."
+        return f"LatentExplorer: the marker is at {self._says_place()}."
 
     def _still(self) -> Picture:
         figure = Figure((7.1, 4.4), layout="constrained")
@@ -203,10 +151,10 @@ class LatentExplorer(Live):
         left.plot(*self.code, "o", ms=18, mfc="none", mec="black", mew=2)
         left.plot(*self.code, "o", ms=4, color="black")
         right.imshow(validate.pixels(self.image, "image"), cmap="gray", vmin=0, vmax=255)
-        right.set_title(f"Decoded from {self._place()}")
+        right.set_title(f"Decoded from {self._says_place()}")
         right.set_axis_off()
         return Picture(
             figure,
-            f"{self._says()} A marker is at {self._place()}; beside it the picture that this "
+            f"{self._says()} A marker is at {self._says_place()}; beside it the picture that this "
             "point is decoded to.",
         )

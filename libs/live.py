@@ -1,101 +1,47 @@
-"""What the live widgets share: a canvas that a hand moves on, answers that keep up, a still."""
+"""What the live widgets share: a page that asks, answers that keep up, a still that remains."""
 
-import asyncio
-import html
-import io
+import base64
 from pathlib import Path
 
-import numpy as np
-from ipycanvas import Canvas
-from ipywidgets import HTML
-from PIL import Image
+from anywidget import AnyWidget
+from traitlets import Dict
 
-from libs import validate
-from libs.notebook import img
-
-STYLE = f"<style>{Path(__file__).with_name('widgets.css').read_text('utf-8')}</style>"
-_WAIT = 0.015  # seconds in which a hand's moves are gathered before they are answered
+FRONT = Path(__file__).with_name("front")
 
 
-class Live:
-    """A widget that answers a hand on a canvas, be it with a mouse, a pen or a finger.
+class Live(AnyWidget):
+    """A widget whose page, a module in ``front``, sets what it asks and is told an answer.
 
-    A child makes ``box``, the live widget, and defines: ``_down(x, y)`` and ``_move(x, y)``, where
-    the hand begins and goes, in pixels of the canvas; ``_key(key, shift)`` (ipycanvas keeps every
-    key to itself: for Tab the canvas has to let go); ``_paint()``, the whole canvas; ``_answer()``,
-    HTML beside the canvas; and ``_still()``, a Picture for where there is no kernel.
+    A child names ``_esm`` and ``_css``, files of ``FRONT``, and defines: traits that the page sets;
+    ``_answer()``, what the page makes of ``answer``; and ``_still()``, a Picture for where there is
+    no kernel.
     """
 
-    def __init__(self, canvas: Canvas) -> None:
-        self._canvas = canvas
-        self._view = HTML()  # where the answer stands
-        self._timer = None
-        self._held = False  # is the hand down?
-        canvas.on_mouse_down(self._press)
-        canvas.on_mouse_move(self._drag)
-        canvas.on_touch_start(lambda touches: touches and self._press(*touches[0]))
-        canvas.on_touch_move(lambda touches: touches and self._drag(*touches[0]))
-        for lifted in (canvas.on_mouse_up, canvas.on_mouse_out):
-            lifted(lambda x, y: self._lift())
-        for lifted in (canvas.on_touch_end, canvas.on_touch_cancel):
-            lifted(lambda touches: self._lift())
-        canvas.on_key_down(lambda key, shift, control, meta: self._key(key, shift))
-        canvas.on_client_ready(self._appear)
-
-    def _press(self, x: float, y: float) -> None:
-        self._held = True
-        self._down(x, y)
-        self._soon()
-
-    def _drag(self, x: float, y: float) -> None:
-        if self._held:
-            self._move(x, y)
-            self._soon()
-
-    def _lift(self) -> None:
-        self._held = False
-
-    def _appear(self) -> None:
-        """Paint for a page that was opened or loaded anew, whose canvas is blank."""
-        # ipycanvas names only another canvas than its last one, which was of another page
-        self._canvas._canvas_manager._current_canvas = None
-        self._paint()
+    answer = Dict().tag(sync=True)
 
     def _update(self) -> None:
         """Answer now."""
-        if self._timer:
-            self._timer.cancel()
-        self._timer = None
-        self._view.value = self._answer()
+        self.answer = self._numbered(self._answer())
 
-    def _try(self) -> None:
-        """Answer from a callback, where an exception would go unseen."""
+    def set_state(self, sync_data: dict) -> None:
+        """Answer what a page set; an exception, which would go unseen here, is told there."""
+        super().set_state(sync_data)
         try:
             self._update()
         except Exception as error:  # whatever the learner's function raises
-            text = html.escape(f"{type(error).__name__}: {error}")
-            self._view.value = f'<p class="live-error" role="alert">{text}</p>'
+            self.answer = self._numbered({"error": f"{type(error).__name__}: {error}"})
 
-    def _soon(self) -> None:
-        """Answer in a moment, once for all moves that have come by then."""
-        if self._timer is None:
-            try:
-                self._timer = asyncio.get_running_loop().call_later(_WAIT, self._try)
-            except RuntimeError:  # outside a kernel
-                self._try()
+    def _numbered(self, answer: dict) -> dict:
+        """Make an answer differ from the last one, or the page would wait for it."""
+        return {**answer, "number": self.answer.get("number", 0) + 1}
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
         # by hand: ipywidgets 7, which Colab has, makes no bundle
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        still = self._still()
         return {
             "application/vnd.jupyter.widget-view+json": view,
             "text/plain": repr(self),
-            "text/html": self._still()._repr_html_(),
+            "text/html": still._repr_html_(),
+            "image/png": base64.b64encode(still.png).decode(),
         }
-
-
-def pixels_img(image: np.ndarray, alt: str, class_: str) -> str:
-    """Return an image ``[height, width]``, float in ``[0, 1]`` or uint8, as an HTML element."""
-    buffer = io.BytesIO()
-    Image.fromarray(validate.pixels(image, "image")).save(buffer, "PNG", compress_level=1)
-    return img(buffer.getvalue(), alt, class_=class_)

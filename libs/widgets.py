@@ -5,13 +5,13 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from ipycanvas import Canvas, hold_canvas
-from ipywidgets import HTML, Button, HBox, VBox
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
+from traitlets import List
 
+from libs import validate
 from libs.explorer import COLOURS, LatentExplorer
-from libs.live import STYLE, Live, pixels_img
+from libs.live import FRONT, Live
 from libs.notebook import Picture
 
 __all__ = ["COLOURS", "RECORDED", "DigitPad", "LatentExplorer"]
@@ -55,10 +55,11 @@ def _like_mnist(pixels: np.ndarray) -> np.ndarray:
 
 
 class DigitPad(Live):
-    """Draw a digit with mouse, pen or finger, and watch what a network makes of it.
+    """Draw a digit with mouse, pen, finger or keyboard, and watch what a network makes of it.
 
     Beside the canvas stand the 28 × 28 picture that the network sees, made as MNIST's were, and
-    its ten probabilities, which follow the pen. Show it as the last line of a cell.
+    its ten probabilities, which follow the pen. The first stroke by hand takes the place of a
+    drawing from code. Show it as the last line of a cell.
 
     Parameters
     ----------
@@ -81,24 +82,16 @@ class DigitPad(Live):
     ((28, 28), (10,))
     """
 
+    _esm = FRONT / "pad.js"
+    _css = FRONT / "pad.css"
+    strokes = List().tag(sync=True)
+    recorded = List(list(RECORDED.values())).tag(sync=True)
+
     def __init__(self, predict) -> None:
-        canvas = Canvas(width=SIDE, height=SIDE)
-        canvas.layout = {"width": f"{SIDE}px", "height": f"{SIDE}px", "flex": "none"}
-        super().__init__(canvas)
+        super().__init__()
         # the model's own graph, in one call: many times faster than a call for each layer
         self._predict = predict.predict_on_batch if isinstance(predict, keras.Model) else predict
         self._ask(np.zeros((28, 28), np.float32))  # finds a wrong function now, and starts it
-        self._next = 0
-        self._clear = Button(description="Clear", icon="eraser", tooltip="Clear the drawing")
-        self._show = Button(description="Draw one for me", tooltip="Draw a recorded digit")
-        left = VBox([HTML(STYLE + "Draw here"), canvas, HBox([self._clear, self._show])])
-        #: The live widget.
-        self.box = HBox([left, self._view])
-        self.box.add_class("digit-pad")
-        for widget, name in ((canvas, "canvas"), (self._clear, "clear"), (self._show, "show")):
-            widget.add_class(f"digit-pad-{name}")
-        self._clear.on_click(lambda _: self.clear())
-        self._show.on_click(lambda _: self._draw_recorded())
         self.clear()
 
     def draw(self, strokes) -> None:
@@ -121,14 +114,12 @@ class DigitPad(Live):
                 "strokes must be a list of strokes, each a list of points (x, y), shares of the "
                 "canvas from 0 to 1. For example [[(0.5, 0.1), (0.5, 0.9)]]."
             )
-        self._strokes += [[(x * SIDE, y * SIDE) for x, y in s.tolist()] for s in new if len(s)]
-        self._paint()
+        self.strokes = self.strokes + [stroke.tolist() for stroke in new if len(stroke)]
         self._update()
 
     def clear(self) -> None:
         """Wipe the pad."""
-        self._strokes, self._held = [], False
-        self._paint()
+        self.strokes = []
         self._update()
 
     @property
@@ -136,7 +127,8 @@ class DigitPad(Live):
         """What is on the canvas, ``[280, 280]`` uint8, 255 for ink."""
         paper = Image.new("L", (SIDE, SIDE))
         brush = ImageDraw.Draw(paper)
-        for stroke in list(self._strokes):
+        for shares in self.strokes:
+            stroke = [(x * SIDE, y * SIDE) for x, y in shares]
             brush.line(stroke, fill=255, width=PEN)
             for point in stroke:  # round ends and joints
                 brush.circle(point, PEN / 2, fill=255)
@@ -158,52 +150,14 @@ class DigitPad(Live):
             )
         return answer[0].astype(np.float32)
 
-    def _answer(self) -> str:
+    def _answer(self) -> dict:
         self.image = _like_mnist(self.drawing)
         self.probabilities = self._ask(self.image) if self.image.any() else None
-        return _view(self.image, self.probabilities)
-
-    def _down(self, x: float, y: float) -> None:
-        self._strokes.append([(x, y)])
-        self._ink(self._strokes[-1])
-
-    def _move(self, x: float, y: float) -> None:
-        self._strokes[-1].append((x, y))
-        self._ink(self._strokes[-1][-2:])
-
-    def _key(self, key: str, shift: bool) -> None:
-        if key == "Tab" and not shift:
-            self._clear.focus()
-        elif key in ("Tab", "Escape"):
-            self._canvas.blur()
-        elif key in ("Delete", "Backspace"):
-            self.clear()
-
-    def _draw_recorded(self) -> None:
-        self.clear()
-        self._strokes = [[(x * SIDE, y * SIDE) for x, y in s] for s in RECORDED[self._next]]
-        self._next = (self._next + 1) % 10
-        self._paint()
-        self._try()
-
-    def _ink(self, stroke) -> None:
-        """Put ink on the browser's canvas along a list of points."""
-        if len(stroke) == 1:
-            self._canvas.fill_circle(*stroke[0], PEN / 2)
-        else:
-            self._canvas.stroke_lines(stroke)
-
-    def _paint(self) -> None:
-        canvas = self._canvas
-        with hold_canvas():
-            canvas.fill_style = "black"
-            canvas.fill_rect(0, 0, SIDE, SIDE)
-            # the brush stays ready for the hand: setting it costs a message each
-            canvas.stroke_style = canvas.fill_style = "white"
-            canvas.line_width = PEN
-            canvas.line_cap = canvas.line_join = "round"
-            for stroke in self._strokes:
-                self._ink(stroke)
+        blank = self.probabilities is None
+        return {
+            "seen": validate.pixels(self.image, "image").ravel().tolist(),
+            "probabilities": None if blank else self.probabilities.tolist(),
+        }
 
     def __repr__(self) -> str:
         return f"DigitPad: {_reads(self.probabilities)}"
@@ -232,21 +186,3 @@ def _reads(probabilities) -> str:
     if probabilities is None:
         return "Nothing is drawn yet."
     return f"It reads a {probabilities.argmax()}."
-
-
-def _view(image: np.ndarray, probabilities) -> str:
-    """Return the live part beside the canvas as HTML."""
-    seen = pixels_img(image, "The drawing in 28 by 28 pixels", "digit-pad-seen")
-    top = -1 if probabilities is None else int(probabilities.argmax())
-    rows = []
-    for digit, p in enumerate(np.zeros(10) if probabilities is None else probabilities):
-        mark = " digit-pad-top" if digit == top else ""
-        rows.append(
-            f'<div class="digit-pad-bar{mark}" data-digit="{digit}" data-p="{p:.4f}">{digit}'
-            f'<i><b style="width:{100 * p:.1f}%"></b></i><span>{100 * p:.0f} %</span></div>'
-        )
-    return (
-        f'<div class="digit-pad-view"><div>What the network sees<br>{seen}</div>'
-        f'<div class="digit-pad-bars">{"".join(rows)}'
-        f'<div class="digit-pad-says">{_reads(probabilities)}</div></div></div>'
-    )

@@ -1,6 +1,8 @@
-"""The pad and the explorer: the hand, the network's answers, and what a notebook stores."""
+"""The pad and the explorer: what a page asks, the answers, and what a notebook stores."""
 
-import asyncio
+import base64
+import io
+import json
 import re
 import time
 
@@ -12,10 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import layers
 from matplotlib.colors import to_rgb
+from PIL import Image
 
+from libs import ROOT
 from libs.datasets import MNIST
-from libs.explorer import ABOVE, LEFT, PLANE
-from libs.widgets import COLOURS, RECORDED, SIDE, DigitPad, LatentExplorer
+from libs.validate import pixels
+from libs.widgets import COLOURS, RECORDED, DigitPad, LatentExplorer
 from libs.widgets import _like_mnist as like_mnist
 
 
@@ -205,77 +209,40 @@ def test_predict_gets_what_the_network_sees():
     np.testing.assert_array_equal(seen[-1][0], pad.image.ravel())
 
 
-# --- the pen: what a browser sends ----------------------------------------------------------------
+# --- the pen: what a page sends -------------------------------------------------------------------
 
 
-def send(widget, event, *points):
-    """Send the canvas an event as a browser does."""
-    if event.startswith("touch"):
-        content = {"event": event, "touches": [{"x": x, "y": y} for x, y in points]}
-    else:
-        content = {"event": event, "x": points[0][0], "y": points[0][1]}
-    widget._canvas._handle_frontend_event(None, content, [])
+def send(widget, **state):
+    """Set what a page sets: its state, as it comes through JSON."""
+    widget.set_state(json.loads(json.dumps(state)))
 
 
-def press(widget, key, shift=False):
-    """Send the canvas a key as a browser does."""
-    content = {"key": key, "shift_key": shift, "ctrl_key": False, "meta_key": False}
-    widget._canvas._handle_frontend_event(None, {"event": "key_down", **content}, [])
+def test_the_network_gets_of_recorded_digits_what_it_always_got(pad):
+    """The pictures are of the pad that was made with ipycanvas."""
+    expected = np.asarray(Image.open(ROOT / "tests" / "recorded.png")).reshape(28, 10, 28)
+    for digit, strokes in RECORDED.items():
+        send(pad, strokes=strokes)
+        np.testing.assert_allclose(255 * pad.image, expected[:, digit], atol=0.51)
 
 
-@pytest.mark.parametrize(
-    ("down", "move", "up"),
-    [("mouse_down", "mouse_move", "mouse_up"), ("touch_start", "touch_move", "touch_end")],
-)
-def test_mouse_and_finger_draw_what_code_draws(pad, down, move, up):
-    send(pad, move, (5, 5))  # the pen is not down yet
-    for stroke in RECORDED[4]:
-        points = [(x * SIDE, y * SIDE) for x, y in stroke]
-        send(pad, down, points[0])
-        for point in points[1:]:
-            send(pad, move, point)
-        send(pad, up, points[-1])
-    send(pad, move, (5, 5))
+def test_a_page_draws_what_code_draws(pad):
+    send(pad, strokes=RECORDED[4])
     from_code = DigitPad(always_three)
     from_code.draw(RECORDED[4])
     np.testing.assert_array_equal(pad.drawing, from_code.drawing)
     np.testing.assert_array_equal(pad.image, from_code.image)
+    assert pad.answer["seen"] == from_code.answer["seen"]
 
 
-def test_leaving_the_canvas_lifts_the_pen(pad):
-    send(pad, "mouse_down", (100, 100))
-    send(pad, "mouse_out", (0, 100))
-    send(pad, "mouse_move", (200, 200))
-    assert not pad.drawing[150:].any()
+def test_each_question_of_a_page_gets_an_answer(pad):
+    numbers = []
+    pad.observe(lambda change: numbers.append(change.new["number"]), "answer")
+    for _ in range(3):
+        send(pad, strokes=RECORDED[4])  # the same again, too
+    assert len(set(numbers)) == 3
 
 
-def test_many_points_are_read_once():
-    asked = []
-
-    def predict(images):
-        asked.append(time.perf_counter())
-        return always_three(images)
-
-    async def draw():
-        pad = DigitPad(predict)
-        asked.clear()
-        send(pad, "mouse_down", (50, 50))
-        for x in range(51, 151):
-            send(pad, "mouse_move", (x, x))
-        assert not asked
-        started = time.perf_counter()
-        while not asked:
-            await asyncio.sleep(0.001)
-        await asyncio.sleep(0.1)
-        return pad, asked[0] - started
-
-    pad, waited = asyncio.run(draw())
-    assert len(asked) == 1
-    assert waited < 0.1
-    assert pad.drawing[150, 150]
-
-
-def test_an_error_while_drawing_is_shown_beside_the_canvas():
+def test_an_error_while_drawing_is_told_to_the_page():
     broken = []
 
     def predict(images):
@@ -285,55 +252,35 @@ def test_an_error_while_drawing_is_shown_beside_the_canvas():
 
     pad = DigitPad(predict)
     broken.append(True)
-    send(pad, "mouse_down", (100, 100))
-    assert "RuntimeError: &lt;no&gt; memory" in pad._view.value
-    assert 'role="alert"' in pad._view.value
+    send(pad, strokes=[[(0.5, 0.5)]])
+    assert pad.answer["error"] == "RuntimeError: <no> memory"
+    with pytest.raises(RuntimeError):
+        pad.draw(RECORDED[3])  # in a cell it is raised
     broken.clear()
-    send(pad, "mouse_move", (120, 120))
-    assert "It reads a 3." in pad._view.value
-
-
-def test_buttons_and_keys(pad):
-    for digit in (0, 1):
-        pad._show.click()
-        expected = DigitPad(always_three)
-        expected.draw(RECORDED[digit])
-        np.testing.assert_array_equal(pad.image, expected.image)
-    pad._clear.click()
-    assert pad.probabilities is None
-    pad.draw(RECORDED[0])
-    press(pad, "Delete")
-    assert pad.probabilities is None
-
-
-@pytest.mark.parametrize(
-    ("key", "shift", "moved"),
-    [("Tab", False, "focus clear"), ("Tab", True, "blur canvas"), ("Escape", False, "blur canvas")],
-)
-def test_the_keyboard_gets_out_of_the_canvas(pad, monkeypatch, key, shift, moved):
-    moves = []
-    monkeypatch.setattr(type(pad._clear), "focus", lambda self: moves.append("focus clear"))
-    monkeypatch.setattr(type(pad._canvas), "blur", lambda self: moves.append("blur canvas"))
-    press(pad, key, shift)
-    assert moves == [moved]
+    send(pad, strokes=[[(0.5, 0.5), (0.6, 0.6)]])
+    assert "error" not in pad.answer
+    assert pad.probabilities.argmax() == 3
 
 
 # --- what is shown --------------------------------------------------------------------------------
 
 
-def test_bars_and_picture_beside_the_canvas(pad):
+def test_a_page_is_told_what_the_network_sees_and_says(pad):
     pad.draw(RECORDED[3])
-    bars = re.findall(r'data-digit="(\d)" data-p="([\d.]+)"', pad._view.value)
-    assert [int(digit) for digit, _ in bars] == list(range(10))
-    np.testing.assert_allclose([float(p) for _, p in bars], pad.probabilities, atol=1e-4)
-    assert 'alt="The drawing in 28 by 28 pixels"' in pad._view.value
+    np.testing.assert_array_equal(pad.answer["seen"], np.rint(255 * pad.image).ravel())
+    np.testing.assert_allclose(pad.answer["probabilities"], pad.probabilities)
+    pad.clear()
+    assert pad.answer["probabilities"] is None
+    assert not any(pad.answer["seen"])
 
 
 def test_a_notebook_stores_a_still_picture(pad):
     pad.draw(RECORDED[3])
     bundle = pad._repr_mimebundle_()
     view = "application/vnd.jupyter.widget-view+json"
-    assert bundle[view] == pad.box._repr_mimebundle_()[view]
+    assert bundle[view]["model_id"] == pad.model_id
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert bundle["image/png"] in bundle["text/html"]
     assert bundle["text/plain"] == "DigitPad: It reads a 3."
     assert bundle["text/html"].startswith('<img src="data:image/png;base64,')
     alt = re.search('alt="(.*)"', bundle["text/html"])[1]
@@ -402,10 +349,8 @@ def explorer():
 
 
 def drag(explorer, x, y):
-    """Drag the marker to a place of the plane, as a hand does."""
-    across, up = (np.array([x, y]) + 3) / 6
-    send(explorer, "mouse_down", (2 * (LEFT + across * PLANE), 2 * (ABOVE + (1 - up) * PLANE)))
-    send(explorer, "mouse_up", (0, 0))
+    """Drag the marker to a place of the plane, as a page does."""
+    send(explorer, place=[x, y])
 
 
 DECODERS = {
@@ -426,8 +371,9 @@ def test_decoders_of_every_kind(name):
     expected = np.asarray(decode(explorer.code[None])).reshape(28, 28)
     np.testing.assert_array_equal(explorer.image, expected)
     assert explorer.image.dtype == expected.dtype
-    assert "latent-explorer-seen" in explorer._view.value
-    assert "(1.00, −2.00)" in explorer._view.value
+    answer = explorer.answer
+    assert (answer["place"], answer["height"], answer["width"]) == ([1, -2], 28, 28)
+    np.testing.assert_array_equal(answer["seen"], pixels(expected, "image").ravel())
 
 
 def test_a_keras_model_is_a_decoder():
@@ -488,13 +434,11 @@ def test_a_decoder_of_longer_codes_as_the_error_says():
 
 
 @given(place=st.tuples(*[st.floats(-9, 9)] * 2))
-def test_the_marker_stays_in_the_plane_and_the_fields_follow(place):
+def test_the_code_stays_in_the_plane(place):
     explorer = explore()
     assert (explorer.code == 0).all()
     drag(explorer, *place)  # from far outside to far outside
     np.testing.assert_allclose(explorer.code, np.clip(place, -3, 3), atol=1e-4)
-    values = [field.value for field in explorer._fields]
-    assert (np.abs(values - explorer.code) <= 0.0051).all()
     np.testing.assert_array_equal(explorer.image, blob(explorer.code[None])[0])
 
 
@@ -514,90 +458,10 @@ def test_what_is_no_plane(options, words):
         explore(**options)
 
 
-# --- the explorer: the hand -----------------------------------------------------------------------
+# --- the explorer: what its page gets -------------------------------------------------------------
 
 
-def pixel(x, y):
-    """Return the canvas's pixel of a code in the plane from -3 to 3."""
-    return 2 * (LEFT + PLANE * (x + 3) / 6), 2 * (ABOVE + PLANE * (3 - y) / 6)
-
-
-@pytest.mark.parametrize(
-    ("down", "move", "up"),
-    [
-        ("mouse_down", "mouse_move", "mouse_up"),
-        ("mouse_down", "mouse_move", "mouse_out"),
-        ("touch_start", "touch_move", "touch_end"),
-        ("touch_start", "touch_move", "touch_cancel"),
-    ],
-)
-def test_mouse_and_finger_drag_the_marker(explorer, down, move, up):
-    send(explorer, move, pixel(2, 2))  # nothing is held yet
-    np.testing.assert_array_equal(explorer.code, [0, 0])
-    send(explorer, down, pixel(-1, 2))
-    np.testing.assert_allclose(explorer.code, [-1, 2], atol=1e-6)
-    send(explorer, move, pixel(1.5, -2.5))
-    np.testing.assert_allclose(explorer.code, [1.5, -2.5], atol=1e-6)
-    np.testing.assert_array_equal(explorer.image, blob(explorer.code[None])[0])
-    send(explorer, up, pixel(1.5, -2.5))
-    send(explorer, move, pixel(0, 0))
-    np.testing.assert_allclose(explorer.code, [1.5, -2.5], atol=1e-6)
-
-
-def test_of_many_moves_the_last_is_answered():
-    asked = []
-
-    def decode(codes):
-        asked.append(codes[0])
-        return blob(codes)
-
-    async def far():
-        explorer = explore(decode)
-        asked.clear()
-        send(explorer, "mouse_down", pixel(-3, 0))
-        for share in np.linspace(0, 1, 101):
-            send(explorer, "mouse_move", pixel(-3 + 5 * share, 1))
-        assert not asked
-        await asyncio.sleep(0.3)
-        return explorer
-
-    explorer = asyncio.run(far())
-    assert len(asked) == 1
-    np.testing.assert_allclose(asked[0], [2, 1], atol=1e-6)
-    np.testing.assert_array_equal(explorer.code, asked[0])
-
-
-def test_arrow_keys_move_the_marker(explorer):
-    press(explorer, "ArrowRight")
-    press(explorer, "ArrowUp", shift=True)
-    np.testing.assert_allclose(explorer.code, [0.1, 0.5], atol=1e-6)
-    for _ in range(9):
-        press(explorer, "ArrowDown", shift=True)
-    press(explorer, "ArrowLeft")
-    np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)  # as far as the plane goes
-    press(explorer, "a")
-    np.testing.assert_allclose(explorer.code, [0, -3], atol=1e-6)
-
-
-@pytest.mark.parametrize("key", ["Tab", "Escape"])
-def test_the_keyboard_gets_out_of_the_plane(explorer, monkeypatch, key):
-    let_go = []
-    monkeypatch.setattr(type(explorer._canvas), "blur", lambda self: let_go.append(self))
-    press(explorer, key)
-    assert let_go == [explorer._canvas]
-
-
-def test_typing_a_coordinate_leaves_the_other_as_it_is(explorer):
-    drag(explorer, 0.123456, 0.654321)
-    x = explorer.code[0]
-    explorer._fields[1].value = -1.5
-    np.testing.assert_array_equal(explorer.code, np.float32([x, -1.5]))
-    explorer._fields[0].value = 99
-    np.testing.assert_array_equal(explorer.code, np.float32([3, -1.5]))
-    assert explorer._fields[0].value == 3
-
-
-def test_an_error_while_dragging_is_shown_beside_the_plane():
+def test_an_error_while_dragging_is_told_to_the_page():
     broken = []
 
     def decode(codes):
@@ -605,12 +469,20 @@ def test_an_error_while_dragging_is_shown_beside_the_plane():
 
     explorer = explore(decode)
     broken.append(True)
-    send(explorer, "mouse_down", pixel(1, 1))
-    assert 'role="alert"' in explorer._view.value
-    assert "got nan" in explorer._view.value
+    drag(explorer, 1, 1)
+    assert "got nan" in explorer.answer["error"]
     broken.clear()
-    send(explorer, "mouse_move", pixel(1, 2))
-    assert "(1.00, 2.00)" in explorer._view.value
+    drag(explorer, 1, 2)
+    assert explorer.answer["place"] == [1, 2]
+
+
+def test_the_page_knows_where_in_its_picture_the_plane_lies(explorer):
+    figure, plane = explorer._map(), explorer.plane
+    box = figure.axes[0].get_position()
+    np.testing.assert_allclose([plane["left"], 1 - plane["top"]], [box.x0, box.y1])
+    np.testing.assert_allclose(plane["side"], [box.width, box.height])
+    png = base64.b64decode(plane["src"].removeprefix("data:image/png;base64,"))
+    np.testing.assert_allclose(Image.open(io.BytesIO(png)).size, 2 * figure.bbox.size)
 
 
 # --- the explorer: what is shown ------------------------------------------------------------------
