@@ -11,12 +11,12 @@ from pathlib import Path
 import keras
 import matplotlib.pyplot as plt
 from IPython.display import display
-from jupyterquiz import display_quiz
 from matplotlib.figure import Figure
 
 from libs import ROOT, SEED
-from libs.settings import reads_utf8, writable
+from libs.settings import writable
 
+_FRONT = Path(__file__).with_name("front")
 _WORK = (ROOT / "work").resolve()
 #: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
 OUT = writable((_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out")
@@ -83,8 +83,50 @@ def show(figure: Figure, alt: str) -> None:
     plt.close(figure)
 
 
+class Quiz:
+    """Questions with feedback on each answer, offline; where no script runs, they are plain text.
+
+    A question is a dict of ``question``, ``type`` and ``answers``. Those of types
+    ``"multiple_choice"`` and ``"many_choice"`` hold ``answer``, ``correct`` and ``feedback``; they
+    are shuffled, always alike. Those of type ``"numeric"`` hold, in place of ``answer``, a
+    ``type``: ``"value"`` and ``"range"`` (from, up to) with what they name, and ``"default"`` for
+    all else. Such a question may name a ``precision``, the significant digits that count.
+    """
+
+    def __init__(self, name: str, questions: list[dict]) -> None:
+        self.name = name
+        for question in questions:
+            if question["type"] != "numeric":
+                random.Random(name + question["question"]).shuffle(question["answers"])
+        self.questions = questions
+
+    def __repr__(self) -> str:
+        return f"Quiz {self.name}: {len(self.questions)} questions"
+
+    def _repr_html_(self) -> str:
+        script, style = ((_FRONT / f"quiz.{kind}").read_text("utf-8") for kind in ("js", "css"))
+        questions = html.escape(json.dumps(self.questions, ensure_ascii=False))
+        return (
+            f'<style>{style}</style>\n<div class="quiz" data-questions="{questions}">\n'
+            f"<ol>{''.join(map(_as_text, self.questions))}</ol></div>\n"
+            f'<script type="module">{script}</script>'
+        )
+
+
+def _as_text(question: dict) -> str:
+    """Return a question as HTML that needs no script, its answer folded."""
+    answers = question["answers"]
+    choices = "".join(f"<li>{html.escape(a['answer'])}</li>" for a in answers if "answer" in a)
+    said = [(a.get("answer", a.get("value")), a["feedback"]) for a in answers if a.get("correct")]
+    right = "".join(f"<p>{html.escape(str(part))}</p>" for pair in said for part in pair if part)
+    return (
+        f"<li><p>{html.escape(question['question'])}</p>{f'<ul>{choices}</ul>' if choices else ''}"
+        f"<details><summary>Answer</summary>{right}</details></li>\n"
+    )
+
+
 def quiz(name: str) -> None:
-    """Show the quiz of a lesson, with feedback on each answer, offline.
+    """Show the quiz of a lesson.
 
     ``name`` is a file in ``notebooks/quiz`` without its ending, such as ``"03"``; if there is
     none, FileNotFoundError names those there are.
@@ -93,11 +135,4 @@ def quiz(name: str) -> None:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
         raise FileNotFoundError(f"there is no quiz {name!r}; there are {known}.")
-    # jupyterquiz draws the name of its page element at random: keep stored outputs the same,
-    # and the notebook's own random numbers as they were
-    state = random.getstate()
-    random.seed(name)
-    # it opens a file as the locale has it
-    questions = str(path) if reads_utf8() else json.loads(path.read_text("utf-8"))
-    display_quiz(questions, colors={"--jq-multiple-choice-bg": "#004b76"})
-    random.setstate(state)
+    display(Quiz(name, json.loads(path.read_text("utf-8"))))

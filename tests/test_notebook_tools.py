@@ -1,7 +1,10 @@
 """What notebooks start with and show, and the tool that runs and stores them."""
 
+import copy
 import importlib.util
+import json
 import random
+import re
 import subprocess
 import sys
 
@@ -15,7 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from libs import ROOT
-from libs.notebook import OUT, Picture, quiz, show, start
+from libs.notebook import OUT, Picture, Quiz, quiz, show, start
 
 
 def python(program):
@@ -108,14 +111,58 @@ def test_a_quiz_is_the_same_every_time_and_needs_no_network():
     def shown():
         with capture_output() as captured:
             quiz("01")
-        return "".join(str(output.data) for output in captured.outputs)
+        (output,) = captured.outputs
+        assert output.data["text/plain"].startswith("Quiz 01: ")
+        return output.data["text/html"]
 
     state = random.getstate()
-    assert "Quiz" in shown()
     assert shown() == shown()
     assert random.getstate() == state  # the notebook's own random numbers stay as they were
-    assert "src=" not in shown()
-    assert 'fetch("http' not in shown()
+    assert not re.search(r"https?:|src=|import\b", shown())
+
+
+QUESTIONS = [
+    {
+        "question": "Is 1 < 2 & 3?",
+        "type": "multiple_choice",
+        "answers": [
+            {"answer": "<b>Yes</b>", "correct": True, "feedback": "So it is."},
+            {"answer": "No", "correct": False, "feedback": "It is."},
+            {"answer": "Never", "correct": False, "feedback": "It is, always."},
+        ],
+    },
+    {
+        "question": "How many are 2 and 2?",
+        "type": "numeric",
+        "answers": [
+            {"type": "value", "value": 4, "correct": True, "feedback": "Yes."},
+            {"type": "default", "feedback": "Count."},
+        ],
+    },
+]
+
+
+def test_a_quiz_is_text_with_folded_answers_where_no_script_runs():
+    page = Quiz("99", copy.deepcopy(QUESTIONS))._repr_html_()
+    plain = page[page.index("<ol>") : page.index("</ol>")]
+    assert "<p>Is 1 &lt; 2 &amp; 3?</p>" in plain
+    assert all(f"<li>{text}</li>" in plain for text in ("&lt;b&gt;Yes&lt;/b&gt;", "No", "Never"))
+    assert (
+        "<details><summary>Answer</summary><p>&lt;b&gt;Yes&lt;/b&gt;</p><p>So it is.</p>" in plain
+    )
+    assert "<details><summary>Answer</summary><p>4</p><p>Yes.</p></details>" in plain
+    assert "Count." not in plain
+
+
+def test_the_right_choice_stands_everywhere():
+    places = []
+    for path in sorted((ROOT / "notebooks" / "quiz").glob("*.json")):
+        for question in Quiz(path.stem, json.loads(path.read_text("utf-8"))).questions:
+            if question["type"] == "multiple_choice":
+                right = [answer["correct"] for answer in question["answers"]]
+                places.append(right.index(True))
+    assert set(places) >= {0, 1, 2, 3}
+    assert max(np.bincount(places)) < 0.5 * len(places)
 
 
 def test_a_quiz_that_is_not_there_is_named():

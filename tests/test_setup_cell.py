@@ -299,7 +299,7 @@ def test_a_pip_that_fails_is_told_in_two_lines_and_tried_again(content):
 def test_what_colab_lacks_is_named_with_the_locks_versions():
     has = {canonicalize_name(one.split("==")[0]) for one in pretend_colab.PACKAGES.split()}
     found = {one.split("<=")[0]: one.split("<=")[1] for one in colab.missing(has)}
-    assert {"anywidget", "jupyterquiz", "ai-edge-litert", "tf2onnx", "onnxruntime"} <= set(found)
+    assert {"anywidget", "ai-edge-litert", "tf2onnx", "onnxruntime"} <= set(found)
     lock = (ROOT / "requirements.txt").read_text("utf-8")
     assert all(f"\n{name}=={version} " in f"\n{lock}" for name, version in found.items())
     # neither TensorFlow and what belongs to it, nor what proves the course, nor the workbench

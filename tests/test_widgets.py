@@ -218,7 +218,7 @@ def send(widget, **state):
 
 
 def test_the_network_gets_of_recorded_digits_what_it_always_got(pad):
-    """The pictures are of the pad that was made with ipycanvas."""
+    """The pictures are of the pad before it had a page of its own."""
     expected = np.asarray(Image.open(ROOT / "tests" / "recorded.png")).reshape(28, 10, 28)
     for digit, strokes in RECORDED.items():
         send(pad, strokes=strokes)

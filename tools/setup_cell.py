@@ -29,7 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 address = "ADDRESS"
-here = all(find_spec(name) for name in ("libs", "tensorflow", "jupyterquiz"))
+here = all(find_spec(name) for name in ("libs", "tensorflow", "tf2onnx"))
 if not here and find_spec("google") and find_spec("google.colab"):
     if not Path(Path(address).name).exists():
         get_ipython().system(f"git clone --quiet --depth=1 {address}")

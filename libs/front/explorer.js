@@ -24,7 +24,7 @@ const html = (id, plane) => `
   </div>
   <div class="latent-explorer-side">
     <p class="latent-explorer-code" role="status"></p>
-    <canvas class="latent-explorer-seen" role="img"></canvas>
+    <canvas class="latent-explorer-seen" role="img" aria-label="Nothing is decoded yet"></canvas>
     <p class="latent-explorer-error" role="alert"></p>
     <p class="latent-explorer-fields">${field("x", plane)} ${field("y", plane)}</p>
   </div>`;

@@ -218,6 +218,7 @@ export function mount(element, { predict, recorded = [] }) {
     replace(recorded[next], false);
     next = (next + 1) % recorded.length;
   });
+  part("show").hidden = !recorded.length;
   paint();
   return { show };
 }

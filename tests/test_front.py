@@ -1,0 +1,329 @@
+"""The pages of `libs/front` in a browser, on a plain page: without JupyterLab and its kernel."""
+
+import importlib.resources
+import json
+import re
+
+import pytest
+
+from libs import ROOT
+from libs.notebook import Quiz
+from libs.widgets import RECORDED
+
+pytestmark = pytest.mark.browser
+FRONT = ROOT / "libs" / "front"
+THEMES = {"light": "background: #fff; color: #222", "dark": "background: #111; color: #ddd"}
+PAD = """
+window.asked = [];
+mount(document.querySelector("main"), {
+  recorded: RECORDED,
+  predict: async (strokes) => {
+    asked.push(strokes);
+    if (window.broken) throw new Error("no <network>");
+    const seen = Array(784).fill(strokes.length);
+    return { seen, probabilities: strokes.length
+      ? [...Array(10).keys()].map((k) => (k === strokes.length ? 0.82 : 0.02)) : null };
+  },
+});
+""".replace("RECORDED", json.dumps(list(RECORDED.values())))
+EXPLORER = """
+window.asked = [];
+mount(document.querySelector("main"), {
+  plane: { src: "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7",
+    alt: "A plane", left: 0.1, top: 0.1, side: [0.8, 0.8], low: -3, high: 3 },
+  decode: async (code) => {
+    asked.push(code);
+    return { seen: Array(12).fill(100), height: 3, width: 4 };
+  },
+});
+"""
+QUIZ = [
+    {
+        "question": "Is it A & <b>?",
+        "type": "multiple_choice",
+        "answers": [
+            {"answer": "A", "correct": True, "feedback": "It is A."},
+            {"answer": "B", "correct": False, "feedback": "It is not B."},
+            {"answer": "C", "correct": False, "feedback": "It is not C."},
+        ],
+    },
+    {
+        "question": "Which are vowels?",
+        "type": "many_choice",
+        "answers": [
+            {"answer": "a", "correct": True, "feedback": "An a is."},
+            {"answer": "b", "correct": False, "feedback": "A b is not."},
+            {"answer": "e", "correct": True, "feedback": "An e is."},
+        ],
+    },
+    {
+        "question": "How many?",
+        "type": "numeric",
+        "precision": 3,
+        "answers": [
+            {"type": "value", "value": 1812, "correct": True, "feedback": "As many."},
+            {"type": "range", "range": [-0.2, -0.1], "feedback": "A range."},
+            {"type": "default", "feedback": "Count."},
+        ],
+    },
+]
+
+
+@pytest.fixture
+def show(browser):
+    """Show a page 390 pixels wide, as a phone does; it may not complain."""
+    complaints, contexts = [], []
+
+    def page_of(body, theme="light", **options):
+        options = {"viewport": {"width": 390, "height": 1200}, **options}
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.set_content(
+            f'<!doctype html><html lang="en"><title>A page</title><body style="{THEMES[theme]}">'
+            f"<main><h1>A page</h1>{body}</main>"
+        )
+        return page
+
+    yield page_of
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def front(name, script):
+    """Return a page of the front, mounted by a script."""
+    style, module = ((FRONT / f"{name}.{kind}").read_text("utf-8") for kind in ("css", "js"))
+    return f'<style>{style}</style><script type="module">{module}{script}</script>'
+
+
+def pages():
+    return {
+        "pad": front("pad", PAD),
+        "explorer": front("explorer", EXPLORER),
+        "quiz": Quiz("99", json.loads(json.dumps(QUIZ)))._repr_html_(),
+    }
+
+
+def asked(page):
+    """Return what was asked, once all of it has been."""
+    page.wait_for_timeout(200)
+    return page.evaluate("() => asked")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", ["pad", "explorer", "quiz"])
+def test_axe_finds_nothing_and_it_fits_a_phone(show, name, theme):
+    page = show(pages()[name], theme)
+    page.get_by_role("status").first.wait_for(state="attached")
+    if name == "quiz":
+        page.get_by_label("A", exact=True).check()
+        page.get_by_role("button").first.click()
+        page.get_by_text("Right.").wait_for()
+    page.evaluate((importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text())
+    found = page.evaluate("() => axe.run()")
+    assert len(found["passes"]) > 15
+    assert [(one["id"], one["nodes"]) for one in found["violations"]] == []
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
+
+
+def test_a_digit_is_drawn_by_keyboard(show):
+    page = show(pages()["pad"])
+    page.keyboard.press("Tab")
+    canvas = page.get_by_role("application", name="Draw a digit here")
+    assert canvas.evaluate("canvas => document.activeElement === canvas")
+    told = "e => document.getElementById(e.getAttribute('aria-describedby')).innerText"
+    assert re.search("(?s)arrow keys.*Space.*Escape", canvas.evaluate(told))
+    ring = "() => getComputedStyle(document.querySelector('.digit-pad-square')).outlineStyle"
+    assert page.evaluate(ring) == "solid"
+    where, says = page.locator(".digit-pad-where"), page.locator(".digit-pad-says")
+    assert page.locator(".digit-pad-pen").is_visible()
+    page.keyboard.press("Shift+ArrowUp")
+    assert asked(page) == []  # the pen is up
+    assert where.inner_text() == "Pen up, 50 across, 34 down."
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowRight")
+    line = [[0.5, 0.34], [0.5, 0.38], [0.54, 0.38]]
+    assert asked(page)[-1] == [line]
+    assert where.inner_text() == "Pen down, 54 across, 38 down."
+    page.keyboard.press("Space")
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("Space")
+    assert asked(page)[-1] == [line, [[0.54, 0.54]]]
+    assert says.inner_text() == "It reads a 2."
+    assert says.get_attribute("role") == where.get_attribute("role") == "status"
+    for key in ("Escape", "Delete", "Backspace"):
+        page.keyboard.press("Space")
+        page.keyboard.press(key)
+        assert asked(page)[-1] == []
+        assert says.inner_text() == "Nothing is drawn yet."
+    for name in ("Clear", "Draw one for me"):
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.innerText") == name
+    assert not page.locator(".digit-pad-pen").is_visible()
+    page.keyboard.press("Enter")
+    assert asked(page)[-1] == RECORDED[0]
+
+
+def test_the_first_stroke_takes_the_place_of_a_drawing_not_by_hand(show):
+    page = show(pages()["pad"])
+    box = page.locator("canvas").first.bounding_box()
+
+    def stroke(*points):
+        page.mouse.move(box["x"] + points[0][0], box["y"] + points[0][1])
+        page.mouse.down()
+        for x, y in points[1:]:
+            page.mouse.move(box["x"] + x, box["y"] + y, steps=20)
+        page.mouse.up()
+        return asked(page)[-1]
+
+    page.get_by_role("button", name="Draw one for me").click()
+    assert len(asked(page)[-1]) == len(RECORDED[0])
+    (first,) = stroke((28, 28), (84, 56))
+    assert (first[0], first[-1]) == ([0.1, 0.1], [0.3, 0.2])
+    assert len(stroke((140, 140), (140, 200))) == 2  # of the same digit
+    assert len(asked(page)) < 30, "one question for many moves"
+    page.get_by_role("button", name="Draw one for me").click()
+    (edge,) = stroke((100, 250), (100, 300), (250, 200))
+    assert {x for x, _ in edge} == {round(100 / 280, 4)}, "a line along the edge"
+    page.evaluate("() => { window.broken = true; }")
+    stroke((28, 28), (84, 56))
+    assert page.get_by_role("alert").inner_text() == "Error: no <network>"
+    page.evaluate("() => { window.broken = false; }")
+    stroke((28, 28), (84, 56))
+    assert page.get_by_role("alert").inner_text() == ""
+
+
+def test_finger_and_pen_draw(show):
+    page = show(pages()["pad"], has_touch=True)
+    box = page.locator("canvas").first.bounding_box()
+    hand = page.context.new_cdp_session(page)
+
+    def at(x, y):
+        return {"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]}
+
+    for kind, y in (("touchStart", 0.2), ("touchMove", 0.5), ("touchMove", 0.8)):
+        hand.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [at(0.3, y)]})
+    hand.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    (line,) = asked(page)[-1]
+    assert line == [pytest.approx([0.3, y], abs=0.01) for y in (0.2, 0.5, 0.8)]
+    pen = {"pointerType": "pen", "button": "left", "buttons": 1, "clickCount": 1}
+    for kind, x in (("Pressed", 0.6), ("Moved", 0.7), ("Moved", 0.8), ("Released", 0.8)):
+        hand.send("Input.dispatchMouseEvent", {"type": f"mouse{kind}", **at(x, 0.5), **pen})
+    assert len(asked(page)[-1]) == 2
+
+
+def test_the_learner_is_told_when_nothing_answers(show):
+    page = show(front("pad", 'mount(document.querySelector("main"), { predict() {} });'))
+    assert not page.get_by_role("button", name="Draw one for me").is_visible()
+    page.locator("canvas").first.click()
+    page.get_by_text("run this cell again").wait_for()
+
+
+def test_the_marker_moves_by_mouse_keyboard_and_number(show):
+    page = show(pages()["explorer"])
+    plane = page.get_by_role("application", name="The latent plane")
+    says = page.get_by_role("status")
+    box = plane.bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + 0.5 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.1 * box["height"])
+    page.mouse.up()
+    page.mouse.move(box["x"], box["y"])
+    assert asked(page)[-1] == pytest.approx([1.5, 3], abs=0.02)
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("ArrowDown")
+    assert asked(page)[-1] == pytest.approx([1, 2.9], abs=0.02)
+    for name in "xy":
+        page.keyboard.press("Tab")
+        assert page.evaluate("() => document.activeElement.labels[0].innerText.trim()") == name
+        for typed, value in (("-1.5", -1.5), ("99", 3), ("-", 3), ("0", 0)):
+            page.keyboard.press("Control+A")
+            page.keyboard.press("Delete")
+            page.keyboard.type(typed)
+            assert asked(page)[-1]["xy".index(name)] == value
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    assert asked(page)[-1] == [0, 0.2]
+    assert says.inner_text() == "Decoded from (0.00, 0.20)"
+
+
+def test_a_quiz_is_answered_by_keyboard_alone(show):
+    page = show(pages()["quiz"])
+    says = page.get_by_role("status")
+    name_of = "() => document.activeElement.labels[0].innerText.trim()"
+
+    def checked(k):
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(150)
+        return says.nth(k).inner_text()
+
+    page.locator("form").first.wait_for()
+    assert page.get_by_role("group", name="1. Is it A & <b>?").count() == 1
+    page.keyboard.press("Tab")
+    assert checked(0) == "Not yet. Choose an answer first."
+    for _ in range(3):
+        page.keyboard.press("ArrowDown")
+        ring = "() => getComputedStyle(document.activeElement).outlineStyle"
+        assert page.evaluate(ring) == "solid"
+        name = page.evaluate(name_of)
+        said = "Right. It is A." if name == "A" else f"Not yet. It is not {name}."
+        assert checked(0) == said
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.innerText") == "Check"
+    ticked = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        name = page.evaluate(name_of)
+        page.keyboard.press("Space")
+        if name == "b":
+            assert checked(1) == "Not yet. A b is not."
+            page.keyboard.press("Space")
+        else:
+            ticked.append(name)
+            all_ = " ".join(f"An {vowel} is." for vowel in ticked)
+            said = f"Right. {all_}" if len(ticked) == 2 else f"Not yet. {all_} But there are more."
+            assert checked(1) == said
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    assert page.evaluate(name_of) == "Your number:"
+    for typed, said in (
+        ("1812", "Right. As many."),
+        ("1,812", "Right. As many."),
+        ("1 812.4", "Right. As many."),
+        ("3624/2", "Right. As many."),
+        ("−0,15", "Not yet. A range."),
+        ("-.1", "Not yet. Count."),
+        ("", "Not yet. Type a number, such as 0.25."),
+        ("many", "Not yet. Type a number, such as 0.25."),
+        ("1/0", "Not yet. Type a number, such as 0.25."),
+        ("7", "Not yet. Count."),
+    ):
+        page.keyboard.press("Control+A")
+        page.keyboard.press("Delete")
+        page.keyboard.type(typed)
+        assert checked(2) == said, typed
+
+
+def test_a_quiz_is_text_where_no_script_runs(show):
+    page = show(pages()["quiz"], java_script_enabled=False)
+    assert page.get_by_text("Which are vowels?").is_visible()
+    assert page.locator("ul li").all_inner_texts().count("b") == 1
+    assert not page.get_by_text("As many.").is_visible()
+    page.locator("summary").last.click()
+    assert page.get_by_text("As many.").is_visible()
+
+
+def test_every_lessons_quiz_stands_in_its_page_and_two_of_them_in_one(show):
+    paths = sorted((ROOT / "notebooks" / "quiz").glob("*.json"))
+    quizzes = [Quiz(path.stem, json.loads(path.read_text("utf-8"))) for path in paths]
+    page = show("".join(quiz._repr_html_() for quiz in [*quizzes, quizzes[0]]))
+    page.locator(".quiz form").first.wait_for()
+    expected = sum(len(quiz.questions) for quiz in [*quizzes, quizzes[0]])
+    assert page.locator(".quiz form").count() == expected
+    shown = [page.locator(".quiz").nth(k).get_by_role("radio").first for k in (0, -1)]
+    for choice in shown:
+        choice.check()
+    assert all(choice.is_checked() for choice in shown)
