@@ -5,6 +5,7 @@ import math
 import socket
 import struct
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -159,3 +160,30 @@ def test_too_much_is_not_sent(ends):
     for message, blobs in (("x" * (17 << 20), []), ("", [np.broadcast_to(0.0, 40 << 20)])):
         with pytest.raises(ValueError, match="larger than 256 MB"):
             ends[0].send(message, blobs)
+
+
+def test_what_is_meant_twice_or_large_as_a_table_is_an_error():
+    one = {"array": 0, "dtype": "<f8", "shape": [2]}
+    with pytest.raises(WireError, match="meant twice"):
+        unpack({"list": [one] * 2}, [bytearray(16)])
+    for texts in (["x" * (1 << 20), "y"], ["x" * 600_000, *["y"] * 100], ["x" * 9000] * 100):
+        total = sum(map(len, texts))
+        if total > 1 << 20 or max(map(len, texts)) * (len(texts) + 1) > 50 << 20:
+            with pytest.raises(WireError, match="texts of more than 1 MB"):
+                unpack(pack(texts, []), [])
+        else:
+            assert unpack(pack(texts, []), []) == texts
+    with pytest.raises(WireError, match="texts of more than 1 MB"):
+        unpack(pack({"x" * (1 << 20): "y"}, []), [])
+
+
+@pytest.mark.parametrize("part", [b"{}", b"[]", b'{"":0}', b"0"])
+def test_many_parts_are_refused_before_they_are_made(part):
+    text = b"[" + b",".join([part] * 1_500_000) + b"]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(WireError, match="too many parts"):
+            receive(struct.pack(">II", len(text), 0) + text, 60)
+        assert tracemalloc.get_traced_memory()[1] < 3 * len(text) + (8 << 20)
+    finally:
+        tracemalloc.stop()

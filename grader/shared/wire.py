@@ -10,11 +10,15 @@ import math
 import socket
 import struct
 import time
+from collections import Counter
 
 import numpy as np
 
 JSON_LIMIT, ARRAYS_LIMIT, ITEMS_LIMIT, DEPTH_LIMIT = 16 << 20, 256 << 20, 100_000, 30
 _WHERE = "between the tests and your code"
+TEXT_LIMIT = 1 << 20  # characters of all the texts in a value
+TABLE_LIMIT = 50 << 20  # characters of an array of texts, where the longest tells the room of each
+PARTS_LIMIT = 1_000_000  # of a message's JSON, where each takes up to 250 bytes
 _DTYPES = {np.dtype(c).str for c in "?bBhHiIlLqQefdFD"}
 
 
@@ -80,7 +84,7 @@ class Channel:
         Returns
         -------
         message : dict, list, str, number, bool or None
-        blobs : list of bytes
+        blobs : list of bytearray
             Of the arrays.
 
         Raises
@@ -98,30 +102,33 @@ class Channel:
         if sum(sizes) > ARRAYS_LIMIT:
             raise WireError(f"sent arrays of more than {ARRAYS_LIMIT >> 20} MB")
         text = self._read(length, deadline)
+        # in texts, too, but none that is kept holds so many
+        if sum(text.count(sign) for sign in b"[{,:") > PARTS_LIMIT:
+            raise WireError("sent something with too many parts")
         blobs = [self._read(size, deadline) for size in sizes]
         try:
             return json.loads(text), blobs
         except (ValueError, RecursionError):
             raise WireError("sent something that is not JSON") from None
 
-    def _read(self, size: int, deadline: float | None) -> bytes:
-        parts, missing = [], size
-        while missing:
+    def _read(self, size: int, deadline: float | None) -> bytearray:
+        content, got = bytearray(size), 0
+        view = memoryview(content)
+        while got < size:
             left = None if deadline is None else deadline - time.monotonic()
             if left is not None and left <= 0:
                 raise WireTimeout("gave no answer in time")
             self.connection.settimeout(left)
             try:
-                part = self.connection.recv(min(missing, 1 << 20))
+                count = self.connection.recv_into(view[got:])
             except TimeoutError:
                 raise WireTimeout("gave no answer in time") from None
             except OSError:
-                part = b""
-            if not part:
+                count = 0
+            if not count:
                 raise WireError("is gone")
-            parts.append(part)
-            missing -= len(part)
-        return b"".join(parts)
+            got += count
+        return content
 
     def close(self) -> None:
         """Close the connection."""
@@ -175,7 +182,8 @@ def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, cou
     Parameters
     ----------
     packed : anything JSON can say
-    blobs : list of bytes
+    blobs : list of bytearray
+        Each array may be meant once; it is taken out.
     special : callable
         Is asked about each other kind; returns the value, or None.
 
@@ -184,10 +192,11 @@ def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, cou
     WireError
         It is not what pack makes.
     """
-    count = count if count is not None else [0]
-    count[0] += 1
-    if depth > DEPTH_LIMIT or count[0] > ITEMS_LIMIT:
+    count = count if count is not None else Counter()
+    count["parts"] += 1
+    if depth > DEPTH_LIMIT or count["parts"] > ITEMS_LIMIT:
         raise WireError("sent something nested too deeply or with too many parts")
+    _count_text(packed if isinstance(packed, str) else "", count)
     if packed is None or isinstance(packed, bool | int | float | str):
         return packed
     if not isinstance(packed, dict):
@@ -208,6 +217,8 @@ def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, cou
         case {"dict": list(parts)} if all(
             isinstance(p, list) and len(p) == 2 and isinstance(p[0], str) for p in parts
         ):
+            for key, _ in parts:
+                _count_text(key, count)
             return {key: inner(part) for key, part in parts}
         case {"array": int(index), "dtype": str(dtype), "shape": list(shape)}:
             return _array(index, dtype, shape, blobs)
@@ -217,15 +228,24 @@ def unpack(packed, blobs: list, special=lambda packed: None, depth: int = 0, cou
     return found
 
 
+def _count_text(text: str, count: Counter) -> None:
+    count["characters"] += len(text)
+    count["longest"] = max(count["longest"], len(text))
+    if count["characters"] > TEXT_LIMIT or count["longest"] * count["parts"] > TABLE_LIMIT:
+        raise WireError(f"sent texts of more than {TEXT_LIMIT >> 20} MB")
+
+
 def _array(index: int, dtype: str, shape: list, blobs: list) -> np.ndarray:
     if dtype not in _DTYPES or not 0 <= index < len(blobs) or len(shape) > 32:
         raise WireError("sent a malformed array")
+    if (content := blobs[index]) is None:
+        raise WireError("sent an array that is meant twice")
     if not all(type(n) is int and n >= 0 for n in shape):
         raise WireError("sent an array of a malformed shape")
     # an empty array may not be long in another direction: a sum along it would be
     if math.prod(max(n, 1) for n in shape) * np.dtype(dtype).itemsize > ARRAYS_LIMIT:
         raise WireError("sent an array of a malformed shape")
-    if math.prod(shape) * np.dtype(dtype).itemsize != len(blobs[index]):
+    if math.prod(shape) * np.dtype(dtype).itemsize != len(content):
         raise WireError("sent an array whose shape and size differ")
-    # a copy: what the student's side sent is read-only, an author's test may write
-    return np.frombuffer(blobs[index], dtype).reshape(shape).copy()
+    blobs[index] = None
+    return np.frombuffer(content, dtype).reshape(shape)
