@@ -1,22 +1,28 @@
-"""The worker pool: processes that mark submissions, on this machine or Dask's."""
+"""The worker pool: processes that mark submissions, on this machine or Dask's.
 
+Marking runs the assignment's tests on what a student's code returns: a network that takes an hour
+to predict, a text that becomes gigabytes. So each worker is watched by who gave it the work. One
+that takes too long, or too much memory, is ended; its submission's record says so, and the next
+worker goes on with the others.
+"""
+
+import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
 import os
 import platform
+import queue
+import select
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import wait as wait_for
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,15 +35,28 @@ except ImportError:  # Windows, where nothing is graded
 
 from grader.assignment import Assignment
 from grader.course import CourseError
-from grader.trusted.mark import Marker, version
-from grader.trusted.sandbox import END_SECONDS, NoSandbox, Sandbox, end
+from grader.trusted.mark import Marker, unmarked, version
+from grader.trusted.sandbox import NoSandbox, Sandbox, end
 
 WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
-WORKER_BYTES = 6 << 30  # that a test may use, whatever an answer makes it do
+OWN_SECONDS = 90  # that marking may take beside what the submission's own code may
+LEAST_BYTES, MOST_BYTES = 2 << 30, 6 << 30  # of a worker
+LOOK_SECONDS = 0.1  # from one look at a worker's memory to the next
+KILLED = "A worker was killed. Was there too little memory? Try fewer --workers."
 
-# a worker's own, and its only one: to make it takes seconds, and an executor keeps no state
+# a worker's own, and its only one: to make it takes seconds
 _marker: dict["Task", Marker] = {}
-_busy = threading.Lock()  # marking needs the process for itself, and a Dask worker has threads
+# a Dask worker's own worker, and who uses it: marking takes a process of its own each
+_dask_worker: list["Worker"] = []
+_busy = threading.Lock()
+
+
+class Unmarkable(Exception):
+    """A worker ended, or was ended, while it marked a submission; the message says why."""
+
+
+class TooSlow(Unmarkable):
+    """It took too long, and would again."""
 
 
 class Task(NamedTuple):
@@ -53,17 +72,122 @@ class Task(NamedTuple):
         Folders that students' code must not see.
     sandbox : callable
         See :class:`grader.trusted.mark.Marker`.
+    seconds : float
+        That marking one may take.
     """
 
     folder: Path
     state: tuple
     secret: tuple
     sandbox: Callable
+    seconds: float
 
     @classmethod
     def of(cls, assignment: Assignment, secret: Iterable[Path], sandbox=Sandbox) -> "Task":
         """Return the task of marking an assignment as it is here."""
-        return cls(assignment.folder, (assignment.sha256, version()), tuple(secret), sandbox)
+        state, seconds = (assignment.sha256, version()), assignment.total_seconds + OWN_SECONDS
+        return cls(assignment.folder, state, tuple(secret), sandbox, seconds)
+
+
+class Worker:
+    """A process that marks, seen from the one that gives it work; it is started when needed.
+
+    Parameters
+    ----------
+    cores : list of int
+        That it may use; all if empty.
+    size : int
+        Bytes that it may use, whatever an answer makes it do.
+    """
+
+    def __init__(self, cores: list[int], size: int) -> None:
+        self.cores, self.size = cores, size
+        self.process, self.connection, self.closed = None, None, False
+        self._lock = threading.Lock()
+
+    def do(self, task: Task, *arguments):
+        """Give it work: to mark a submission, or to get ready if there are no arguments.
+
+        Raises
+        ------
+        Unmarkable
+            It ended, or was ended, while it marked.
+        grader.course.CourseError
+            It could not get ready.
+        """
+        new, ready, until = self._start(), False, float("inf")
+        try:
+            self.connection.send((task, arguments))
+            while time.monotonic() < until:
+                if self.connection.poll(LOOK_SECONDS):
+                    what, value = self.connection.recv()
+                    if what == "failed":
+                        raise value
+                    if what == "done":
+                        return value
+                    ready, until = True, time.monotonic() + task.seconds
+                elif self._bytes() > self.size:
+                    raise Unmarkable(f"it took more than {self.size / (1 << 30):.1f} GB of memory")
+            raise TooSlow(f"it was not done after {task.seconds:.0f} s")
+        except (EOFError, OSError):
+            self.stop()
+            if ready:
+                text = "the process that marked it was killed. Was there too little memory?"
+                raise Unmarkable(text) from None
+            if new:
+                raise CourseError(KILLED) from None
+        except Unmarkable:
+            self.stop()
+            raise
+        return self.do(task, *arguments)  # it was killed while it had nothing to do
+
+    def _bytes(self) -> int:
+        process = self.process
+        with contextlib.suppress(psutil.Error):
+            return psutil.Process(process.pid).memory_info().rss if process else 0
+        return 0
+
+    def _start(self) -> bool:
+        """Start it, and return True; False if it runs."""
+        with self._lock:
+            if self.closed:
+                raise CourseError("The pool is closed.")
+            if self.process is not None and self.process.poll() is None:
+                return False
+            self._end()
+            # one that Ctrl+C reaches before it ignores that would end, and say so
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+            self.connection, theirs = multiprocessing.Pipe()
+            try:
+                program = f"import sys; sys.path[:] = {sys.path}; import grader.pool as pool; "
+                program += f"pool.serve({theirs.fileno()}, {self.cores}, {self.size})"
+                self.process = subprocess.Popen(
+                    [sys.executable, "-c", program],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                )
+            finally:
+                theirs.close()
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+            return True
+
+    def stop(self, for_good: bool = False) -> None:
+        """End it and all that it started."""
+        with self._lock:
+            self.closed |= for_good
+            self._end()
+
+    def _end(self) -> None:
+        if self.process is None:
+            return
+        children = []
+        with contextlib.suppress(psutil.Error):
+            children = psutil.Process(self.process.pid).children()
+        self.process.kill()
+        self.process.wait()
+        for child in children:
+            end(child.pid)
+        self.process = None
 
 
 @dataclass
@@ -73,22 +197,29 @@ class WorkerPool:
     Attributes
     ----------
     executor : concurrent.futures.Executor
+    work : callable
+        Takes a task, and arguments as :meth:`Worker.do`; the executor calls it.
     capacity : callable
         Returns how many submissions to hand them at a time.
     """
 
     executor: Executor
+    work: Callable
     capacity: Callable[[], int]
 
     def prepare(self, task: Task) -> None:
         """Let each worker get ready for a task, while this process does other things."""
         for _ in range(self.capacity() - 1):
-            self.executor.submit(_prepare, task)
+            self.executor.submit(self.work, task)
 
     def mark(
         self, task: Task, contents: Iterable[tuple[str, bytes]], tests_only: bool = False
     ) -> Iterator:
         """Mark submissions.
+
+        A worker that is killed, or takes too much memory, may have had the last one's share of
+        it, or the machine none left: another tries once more. What can't be marked then gets a
+        record that says why.
 
         Parameters
         ----------
@@ -110,24 +241,47 @@ class WorkerPool:
             Something could not be marked; all else is yielded before.
         """
         contents, jobs, failed = iter(contents), {}, []
+
+        def submit(student: str, content: bytes, why: str = "", tries: int = 1) -> None:
+            job = self.executor.submit(self.work, task, content, tests_only, why)
+            jobs[job] = student, content, why, tries
+
         while True:
             free = max(0, self.capacity() - len(jobs))
             for student, content in itertools.islice(contents, free):
-                jobs[self.executor.submit(_mark, task, content, tests_only)] = student
+                submit(student, content)
             if not jobs:
                 break
             for done in wait(jobs, return_when=FIRST_COMPLETED).done:
-                student = jobs.pop(done)
+                student, content, why, tries = jobs.pop(done)
                 try:
                     result = done.result()
-                except (CourseError, NoSandbox, BrokenExecutor):
+                except (CourseError, NoSandbox):
                     raise
                 except Exception as error:  # a fault of ours must not hold up the others
-                    failed.append(f"{student} ({type(error).__name__}: {error})")
-                    continue
+                    if type(error).__name__ == "KilledWorker":  # Dask's, which has tried again
+                        error, tries = Unmarkable("the workers that marked it were killed"), 2
+                    if not isinstance(error, Unmarkable):
+                        failed.append(f"{student} ({type(error).__name__}: {error})")
+                        continue
+                    if why:  # to lay out the file is too much, too
+                        result = unmarked(Assignment(task.folder), content, why, read=False)
+                    else:
+                        again = tries == 1 and not isinstance(error, TooSlow)
+                        submit(student, content, "" if again else str(error), tries + 1)
+                        continue
                 yield student, result
         if failed:
             raise CourseError(f"not marked, because of an error in the grader: {'; '.join(failed)}")
+
+
+def memory_size(workers: int) -> int:
+    """Return the bytes that each of some workers may use: a share of half the machine's.
+
+    Not below what TensorFlow needs, nor above what any test does.
+    """
+    share = psutil.virtual_memory().total // 2 // workers
+    return min(MOST_BYTES, max(LEAST_BYTES, share))
 
 
 @contextmanager
@@ -138,35 +292,31 @@ def local_pool(workers: int):
     ----------
     workers : int
         How many.
-
-    Raises
-    ------
-    grader.course.CourseError
-        One of them was killed.
     """
-    # not Python's fork server: it needs a socket with a short name, and a file system with modes
-    context = multiprocessing.get_context("spawn")
     # each has cores of its own, if there are enough: what a student starts slows nobody next door
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_setaffinity") else []
-    shares = context.SimpleQueue()
-    for number in range(workers):
-        shares.put(cores[number::workers] if workers <= len(cores) else [])
-    closed, closing = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(workers, context, initializer=_start, initargs=(shares, closed))
-    others = set(multiprocessing.active_children())
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    shares = [cores[n::workers] if workers <= len(cores) else [] for n in range(workers)]
+    started = [Worker(share, memory_size(workers)) for share in shares]
+    free = queue.SimpleQueue()
+    for worker in started:
+        free.put(worker)
+
+    def work(task: Task, *arguments):
+        worker = free.get()
+        try:
+            return worker.do(task, *arguments)
+        finally:
+            free.put(worker)
+
+    executor = ThreadPoolExecutor(workers)
     try:
-        yield WorkerPool(executor, lambda: workers + 1)  # the next one lies ready
-    except BrokenExecutor:
-        text = "A worker was killed. Was there too little memory? Try fewer --workers."
-        raise CourseError(text) from None
+        yield WorkerPool(executor, work, lambda: workers + 1)  # the next one lies ready
     finally:
         # at once: what is half marked is marked again, and TensorFlow takes its time to leave
-        closing.close()
-        for child in set(multiprocessing.active_children()) - others:
-            child.join(2 * END_SECONDS)
-            child.terminate()
-        executor.shutdown(cancel_futures=True)
-        closed.close()
+        executor.shutdown(wait=False, cancel_futures=True)
+        for worker in started:
+            worker.stop(for_good=True)
+        executor.shutdown()
 
 
 @contextmanager
@@ -194,40 +344,66 @@ def dask_pool(address: str):
             raise CourseError(f"The Dask scheduler at {address} has no worker.") from None
         executor = client.get_executor(pure=False)
         try:
-            yield WorkerPool(executor, lambda: 2 * len(client.nthreads()))
+            yield WorkerPool(executor, _work_for_dask, lambda: 2 * len(client.nthreads()))
         finally:
             executor.shutdown(wait=False)
 
 
-def _start(shares, closed) -> None:
-    """Make this process a worker, which ends when the pool or the process that made it does."""
+def _work_for_dask(task: Task, *arguments):
+    """Let the worker of this Dask worker, which has one, do some work."""
+    with _busy:
+        if not _dask_worker:
+            _dask_worker.append(Worker([], memory_size(1)))
+        return _dask_worker[0].do(task, *arguments)
+
+
+def serve(descriptor: int, cores: list[int], size: int) -> None:
+    """Be a worker, until whoever started it closes the connection or ends.
+
+    Parameters
+    ----------
+    descriptor : int
+        The connection.
+    cores, size
+        See :class:`Worker`.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for that process
-    if cores := shares.get():
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
+    if cores:
         os.sched_setaffinity(0, cores)
     if resource:
-        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
-        soft = WORKER_BYTES if hard == resource.RLIM_INFINITY else min(hard, WORKER_BYTES)
-        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        lowest = min([size, *(value for value in (soft, hard) if value >= 0)])  # -1 is none
+        resource.setrlimit(resource.RLIMIT_DATA, (lowest, hard))
+    connection = multiprocessing.connection.Connection(descriptor)
 
     def follow():
-        wait_for([multiprocessing.parent_process().sentinel, closed])
+        gone = select.poll()
+        gone.register(descriptor, 0)  # nothing but its end
+        gone.poll()
         for child in psutil.Process().children():
             end(child.pid)
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            task, arguments = connection.recv()
+            try:
+                marker = _ready_for(task)
+                connection.send(("ready", None))
+                reply = "done", _do(marker, *arguments) if arguments else None
+            except Exception as error:
+                known = isinstance(error, CourseError | NoSandbox)
+                reply = "failed", error if known else Exception(f"{type(error).__name__}: {error}")
+            connection.send(reply)
 
 
-def _mark(task: Task, content: bytes, tests_only: bool) -> tuple:
-    """Mark a submission, in a worker."""
-    with _busy:
-        return _ready_for(task).mark(content, tests_only)
-
-
-def _prepare(task: Task) -> None:
-    """Get ready to mark, in a worker."""
-    with _busy:
-        _ready_for(task)
+def _do(marker: Marker, content: bytes, tests_only: bool, why: str) -> tuple:
+    """Mark a submission, or make the record that says why it can't be."""
+    if why:
+        return unmarked(marker.assignment, content, why)
+    return marker.mark(content, tests_only)
 
 
 def _ready_for(task: Task) -> Marker:

@@ -106,6 +106,9 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
             _enter(course, book, record)
             done[student] = record
             bar.update()
+    for student, record in done.items():
+        if why := record.get("unmarked"):
+            print(f"{name}: {student} could not be marked: {why}. --again tries once more.")
     if others:
         print(f"{name}: {others} left to another grader, which is marking them now.")
     return done

@@ -12,7 +12,7 @@ import tomllib
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
-from types import CodeType
+from types import CodeType, SimpleNamespace
 
 import grader
 from grader import check
@@ -31,6 +31,7 @@ from grader.trusted.sanitise import (
 )
 
 DEATHS = 3  # a submission's process is started again that often
+_EMPTY = b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}'
 OUTPUTS = 30 << 20  # characters that all outputs of a submission may have
 
 
@@ -100,27 +101,7 @@ class Marker:
             The notebook with its outputs; the tests' are their findings.
         """
         began = time.monotonic()
-        record = {
-            "assignment": self.assignment.name,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "source_sha256": self.assignment.sha256,
-            "grader": version(),
-            "notes": [],
-            "tests": {},
-            "manual": {},
-            "unanswered": [],
-        }
-        try:
-            merged = self.assignment.merge(content)
-        except Exception as error:
-            why = str(error) if isinstance(error, SubmissionError) else type(error).__name__
-            record["notes"].append(f"{why} Nothing could be graded.")
-            merged = self.assignment.merge(
-                b'{"cells":[],"metadata":{},"nbformat":4,"nbformat_minor":5}'
-            )
-            merged.notes = []
-        record["notes"] += merged.notes
-        record["unanswered"] = sorted(merged.unanswered)
+        record, merged = _begun(self.assignment, content)
         if tests_only:
             merged.steps = [step for step in merged.steps if step.kind != "given"]
         run = Run(self, merged.steps, record)
@@ -135,10 +116,7 @@ class Marker:
             for step in merged.steps:
                 if step.kind == "test" and step.name not in record["tests"]:
                     run.note(step, [], AssertionError(problem))
-        for name in self.assignment.of_kind("manual"):
-            record["manual"][name] = "empty" if name in merged.unanswered else "to be read"
-        record["score"] = sum(t["score"] for t in record["tests"].values())
-        record["points"] = sum(t["points"] for t in record["tests"].values())
+        _sum_up(record, self.assignment)
         record["seconds"] = round(time.monotonic() - began, 2)
         return record, [step.cell for step in merged.steps]
 
@@ -193,6 +171,68 @@ class Texts:
             return True
         found = (gapped.fullmatch(text) for gapped in self.gapped if len(text) < 400)
         return any(match and self.whole.issuperset(match.groups()) for match in found)
+
+
+def _begun(assignment: Assignment, content: bytes) -> tuple:
+    """Return a record without marks, and the notebook with the student's answers."""
+    record = {
+        "assignment": assignment.name,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "source_sha256": assignment.sha256,
+        "grader": version(),
+        "notes": [],
+        "tests": {},
+        "manual": {},
+        "unanswered": [],
+    }
+    try:
+        merged = assignment.merge(content)
+    except Exception as error:
+        why = str(error) if isinstance(error, SubmissionError) else type(error).__name__
+        record["notes"].append(f"{why} Nothing could be graded.")
+        merged = assignment.merge(_EMPTY)
+        merged.notes = []
+    record["notes"] += merged.notes
+    record["unanswered"] = sorted(merged.unanswered)
+    return record, merged
+
+
+def _sum_up(record: dict, assignment: Assignment) -> None:
+    """Put what all tests give into a record, and what a person has to read."""
+    for name in assignment.of_kind("manual"):
+        record["manual"][name] = "empty" if name in record["unanswered"] else "to be read"
+    record["score"] = sum(t["score"] for t in record["tests"].values())
+    record["points"] = sum(t["points"] for t in record["tests"].values())
+
+
+def unmarked(assignment: Assignment, content: bytes, why: str, read: bool = True) -> tuple:
+    """Return what :meth:`Marker.mark` does for a submission that can't be marked.
+
+    Parameters
+    ----------
+    assignment : grader.assignment.Assignment
+    content : bytes
+        The submitted file.
+    why : str
+    read : bool
+        Show the student's answers; else the file is not looked into.
+    """
+    record, merged = _begun(assignment, content if read else _EMPTY)
+    record["sha256"] = hashlib.sha256(content).hexdigest()
+    text = f"This submission could not be marked: {why}. A person has to look at it."
+    record["unmarked"] = why
+    if read:
+        record["notes"].insert(0, text)
+    else:
+        record["notes"], record["unanswered"] = [text], []
+    tests = {n: Test(n, cell.source) for n, cell in assignment.of_kind("test").items()}
+    run = Run(SimpleNamespace(assignment=assignment, tests=tests), merged.steps, record)
+    for step in merged.steps:
+        if step.kind == "test":
+            run.note(step, [], check.StudentError(f"could not be marked: {why}"))
+    _sum_up(record, assignment)
+    record["seconds"] = 0
+    return record, [step.cell for step in merged.steps]
 
 
 class Run:
