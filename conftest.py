@@ -23,9 +23,10 @@ WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each
 MINUTES = {
     "test_homework.py": 4,
     "test_homework_readme.py": 2,
-    "test_grader_attacks.py": 2,
+    "test_grader_attacks.py": 3,
     "test_grader_scale.py": 1.5,
-    "test_grader_kill.py": 1,
+    "test_grader_kill.py": 1.5,
+    "test_grader_watch.py": 1,
     "test_checkpoints.py": 1,
     "test_scale.py": 1,
     "test_install.py": 1,

@@ -123,10 +123,13 @@ def hand_in(root: Path, student: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def start_grading(root: Path, workers: int = 2, **environment) -> subprocess.Popen:
-    """Start ``python -m grader grade``; this process inherits whatever it leaves behind."""
+def start_grading(root: Path, workers: int = 2, begin=(), **environment) -> subprocess.Popen:
+    """Start ``python -m grader grade``; this process inherits whatever it leaves behind.
+
+    ``begin`` is what the command begins with, to be another user's.
+    """
     inherit()
-    line = [sys.executable, "-m", "grader", "--course", root, "grade", "hw0"]
+    line = [*begin, sys.executable, "-m", "grader", "--course", root, "grade", "hw0"]
     return subprocess.Popen(
         [*line, "--workers", str(workers)],
         start_new_session=True,  # as a terminal's command has a process group of its own

@@ -9,10 +9,13 @@ import importlib.util
 import os
 import re
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from grader import ROOT
 from grader.packages import missing
 
 FOR_WANT_OF = "for want of "
@@ -33,6 +36,26 @@ def no_sandbox() -> str:
     except NoSandbox as error:
         return str(error)
     return ""
+
+
+def no_ordinary_sandbox() -> str:
+    """Say why an ordinary user can make no sandbox here; '' if one can."""
+    from ordinary import as_ordinary_user
+
+    if why := no_sandbox():
+        return why
+    program = "from grader.trusted.sandbox import find_bubblewrap; find_bubblewrap()"
+    done = subprocess.run(
+        [*as_ordinary_user(), sys.executable, "-c", program],
+        env={**os.environ, "HOME": "/nowhere", "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        encoding="utf-8",
+        cwd=ROOT,
+        check=False,
+    )
+    if done.returncode == 0:
+        return ""
+    return (done.stderr.strip().splitlines() or ["it does not start"])[-1]
 
 
 def no_postgresql() -> str:
@@ -58,6 +81,7 @@ def postgresql() -> Path | None:
 NEEDS = {
     "grading": ("the grader's packages", no_packages),
     "sandbox": ("a sandbox", no_sandbox),
+    "ordinary": ("an ordinary user's sandbox", no_ordinary_sandbox),
     "postgresql": ("PostgreSQL", no_postgresql),
 }
 

@@ -28,6 +28,7 @@ from grader_mini import (
     write_course,
 )
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
+from ordinary import USERS, begin, users
 
 from grader import ROOT
 from grader.assignment import Assignment
@@ -111,6 +112,21 @@ ANSWERS = {
         "larger than 256 MB",
     ),
     "half a million parts": ("def double(x):\n    return [0.0] * 500_000", "too many parts"),
+    "one array meant sixty times": (
+        FORGE + "def double(x):\n    one = {'array': 0, 'dtype': '<f8', 'shape': [1 << 20]}\n"
+        "    send({'result': {'list': [one] * 60}}, bytes(8 << 20))",
+        "meant twice",
+    ),
+    "eight megabytes of text": ("def double(x):\n    return 'x' * 8_000_000", "texts of more than"),
+    "a long text among many": (
+        "def double(x):\n    return ['x' * 500_000] + ['y'] * 50_000",
+        "texts of more than",
+    ),
+    "three million parts": (FORGE + "send(b'[' + b'{},' * 3_000_000 + b'{}]')", "too many parts"),
+    "output past Python": (
+        "import os\nwhile True:\n    os.write(1, b'x' * 99_999), os.write(2, b'x' * 99_999)",
+        NEVER_DONE,
+    ),
     "an array of print functions": (
         "import numpy as np\ndef double(x):\n    return np.array([print, print], dtype=object)",
         "type ndarray",
@@ -219,11 +235,11 @@ ANSWERS = {
         "            kept.append(socket.socketpair())\n            kept[-1][0].setblocking(False)\n"
         "            kept[-1][0].send(b'x' * 99_999)\n    except OSError:\n        time.sleep(9)\n"
         "for i in range(9):\n    os.fork() or fill()\ntime.sleep(60)",
-        "files and sockets",
+        "files and sockets|more than 2 GB of memory",  # their queues count
     ),
     "a fork bomb": (
         "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-        "not done|did not stop",
+        "not done|did not stop|more than 2 GB of memory|files and sockets|faster than",
     ),
     "a thread bomb": (
         "import threading, time\nn = 0\ntry:\n    while True:\n        threading.Thread("
@@ -458,9 +474,36 @@ def slug(name: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory):
-    """A class of attackers and three honest students, graded."""
-    root = tmp_path_factory.mktemp("course")
+def classes(tmp_path_factory):
+    """The class, graded by this user and by an ordinary one at the same time."""
+    before = {p.pid for p in psutil.Process().children(recursive=True)}
+    made = {user: a_class(tmp_path_factory.mktemp("course")) for user in users()}
+    started = {
+        user: start_grading(
+            course.root,
+            begin=begin(user, course.root),
+            GRADER_TEST_SECRET="opensesame",
+            HOME=str(course.root),
+        )
+        for user, course in made.items()
+    }
+    for user, grading in started.items():
+        made[user].said, _ = grading.communicate(timeout=900)
+        made[user].status = grading.returncode
+    left = left_behind(before)
+    for course in made.values():
+        course.left = left
+    return made
+
+
+@pytest.fixture(scope="module", params=USERS)
+def course(request, classes):
+    """The class as one of the users graded it."""
+    return classes[request.param]
+
+
+def a_class(root: Path) -> Course:
+    """Return a class of attackers and three honest students."""
     write_course(root, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
     assignment = Assignment(root / "source" / "hw0")
     for student in ("a-honest", "m-honest", "z-honest"):
@@ -479,12 +522,7 @@ def course(tmp_path_factory):
     notebook = json.loads(submission(assignment, RIGHT))
     notebook["metadata"] = {"kernelspec": {"name": "bash", "language": "R"}, "language_info": 3}
     hand_in(root, "another-kernel", json.dumps(notebook).encode())
-    course = Course(root)
-    before = {p.pid for p in psutil.Process().children(recursive=True)}
-    grading = start_grading(root, GRADER_TEST_SECRET="opensesame")
-    course.said, _ = grading.communicate(timeout=580)
-    course.left, course.status = left_behind(before), grading.returncode
-    return course
+    return Course(root)
 
 
 def seen(course, student: str) -> tuple[dict, str]:

@@ -1,6 +1,9 @@
 """Which bubblewrap is taken, and what is said where none works."""
 
+import ast
+import json
 import os
+import resource
 import subprocess
 import sys
 import sysconfig
@@ -196,3 +199,44 @@ def test_a_grader_that_reads_late_starts_a_process_all_the_same(monkeypatch):
         box.start()
         monkeypatch.setattr(sandbox.socket, "send_fds", send_and_rest)
         box.session().end()
+
+
+LIMITED = """
+import json, resource, sys
+from grader.trusted.sandbox import Sandbox
+for name, soft, hard in json.loads(sys.argv[1]):
+    resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (soft, hard))
+names = ["DATA", "FSIZE", "NOFILE", "NPROC", "CORE"]
+source = "import resource as r\\nprint([r.getrlimit(getattr(r, f'RLIMIT_{n}')) for n in "
+source += f"{names}])"
+with Sandbox(["grader.hostile.kernel"]) as sandbox, sandbox.session() as session:
+    (output,) = session.request({"do": "run", "source": source, "label": "cell:0"})[0]["outputs"]
+    print(output["text"])
+"""
+
+
+def limited(*limits) -> subprocess.CompletedProcess:
+    """Start a sandbox under limits that were set before."""
+    line = [sys.executable, "-c", LIMITED, json.dumps(limits)]
+    return subprocess.run(line, capture_output=True, encoding="utf-8", cwd=ROOT, check=False)
+
+
+@pytest.mark.sandbox
+def test_lower_limits_stay_and_higher_ones_do_not():
+    files, size, gigabytes = 300, 1 << 20, 3 << 30
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    done = limited(
+        ["NOFILE", files, files], ["FSIZE", size, size], ["DATA", gigabytes, most], ["CORE", 0, 0]
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = [gigabytes, size, files, sandbox.PROCESSES, 0]
+    assert ast.literal_eval(done.stdout.strip()) == [(value, value) for value in wanted]
+
+
+@pytest.mark.sandbox
+def test_limits_that_are_too_low_are_named():
+    done = limited(["NPROC", 1, 1])
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert "NoSandbox" in last
+    assert "ulimit -u is 1, 100 may be needed" in last

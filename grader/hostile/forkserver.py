@@ -11,36 +11,25 @@ outer ones, empty folders to write to, no capabilities, no further user namespac
 import argparse
 import contextlib
 import ctypes
-import errno
 import gc
 import importlib
 import json
 import os
-import platform
 import resource
 import signal
 import socket
-import struct
 from pathlib import Path
+
+from grader.hostile.seccomp import forbid
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 _NEW_ALL = 0x10000000 | 0x20000000 | 0x40000000 | 0x20000 | 0x8000000 | 0x4000000  # user pid net …
 _NOSUID, _NODEV, _NOEXEC, _REC, _PRIVATE = 2, 4, 8, 16384, 1 << 18
 _SET_NO_NEW_PRIVS, _SET_DUMPABLE, _CAPBSET_DROP, _CAP_VERSION = 38, 4, 24, 0x20080522
-_SET_SECCOMP = 22
-# a kind of machine: its number for the kernel; its numbers of shmget, semget, msgget,
-# memfd_create, memfd_secret, add_key, request_key, keyctl, perf_event_open, bpf, userfaultfd,
-# io_uring_setup, ptrace, process_vm_readv, process_vm_writev, sched_setaffinity
-_FORBIDDEN = {
-    "x86_64": (
-        0xC000003E,
-        (29, 64, 68, 319, 447, 248, 249, 250, 298, 321, 323, 425, 101, 310, 311, 203),
-    ),
-    "aarch64": (
-        0xC00000B7,
-        (194, 190, 186, 279, 447, 217, 218, 219, 241, 280, 282, 425, 117, 270, 271, 122),
-    ),
-}
+_RDONLY, _REMOUNT, _BIND = 1, 32, 4096
+# what a namespace of users may have, beside what the machine lets it
+_COUNTS = {"user_namespaces": 0, "inotify_instances": 32, "inotify_watches": 4096}
+_BACKLOG = 8  # connections that nobody has accepted hold memory, and are no file of anybody's
 
 
 def _call(name: str, *arguments) -> None:
@@ -92,7 +81,21 @@ def isolate(folders: list[str], size: int) -> None:
         options = f"size={size},nr_inodes=50000,mode=0755".encode()
         _call("mount", b"tmpfs", folder.encode(), b"tmpfs", _NOSUID | _NODEV, options)
     _call("mount", b"proc", b"/proc", b"proc", _NOSUID | _NODEV | _NOEXEC, None)
-    Path("/proc/sys/user/max_user_namespaces").write_text("0", encoding="utf-8")
+    for name, count in _COUNTS.items():
+        with contextlib.suppress(FileNotFoundError):  # a kernel without inotify
+            Path(f"/proc/sys/user/max_{name}").write_text(str(count), encoding="utf-8")
+    Path("/proc/sys/net/core/somaxconn").write_text(str(_BACKLOG), encoding="utf-8")
+    with contextlib.suppress(OSError):  # where memory is short, end this and nothing else
+        Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
+    # no student lowers that again
+    flags = _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC
+    _call("mount", None, b"/proc", None, flags, None)
+
+
+def seen(folders: list[str]) -> list[int]:
+    """Return what the grader watches this sandbox by, open: its processes, sockets, folders."""
+    paths = ["/proc", "/proc/self/net/unix", *folders]
+    return [os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths]
 
 
 def renounce() -> None:
@@ -104,31 +107,13 @@ def renounce() -> None:
     _call("capset", header, (ctypes.c_uint32 * 6)())
 
 
-def forbid() -> None:
-    """Forbid system calls that no student needs, for this process and all that it starts.
-
-    They take memory that counts as no process's, leave the cores the grader gave, or look into
-    other processes; some are where the kernel's own faults were. Where the machine's kind is
-    unknown nothing is forbidden.
-    """
-    kind, numbers = _FORBIDDEN.get(platform.machine(), (0, ()))
-    if not numbers:
-        return
-    # load the kind; unless it is ours, kill; load the number; if it is one of these, EPERM
-    rules = [(0x20, 0, 0, 4), (0x15, 1, 0, kind), (0x06, 0, 0, 0x80000000), (0x20, 0, 0, 0)]
-    rules += [(0x35, len(numbers) + 1, 0, 0x40000000)]  # x86's other way to number them
-    rules += [(0x15, len(numbers) - i, 0, n) for i, n in enumerate(numbers)]
-    rules += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x00050000 | errno.EPERM)]
-    program = b"".join(struct.pack("HBBI", *rule) for rule in rules)
-    buffer = ctypes.create_string_buffer(program)
-    head = struct.pack("H6xQ", len(rules), ctypes.addressof(buffer))
-    _call("prctl", _SET_SECCOMP, 2, ctypes.c_char_p(head), 0, 0)
-
-
 def limit(limits: dict) -> None:
-    """Set the limits of this process and of all that it starts."""
+    """Set the limits of this process and of all that it starts; lower ones stay."""
     for name, value in limits.items():
-        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+        which = getattr(resource, f"RLIMIT_{name}")
+        # unlimited is -1
+        value = min([value, *(set_ for set_ in resource.getrlimit(which) if set_ >= 0)])
+        resource.setrlimit(which, (value, value))
 
 
 def close_all_but(keep: int) -> None:
@@ -141,15 +126,12 @@ def student(connection: socket.socket, settings: dict) -> None:
     """Become the process of one submission; never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        if settings["nested"]:
-            isolate(settings["folders"], settings["folder_bytes"])
+        isolate(settings["folders"], settings["folder_bytes"])
         os.setsid()  # a signal to one's own group would reach the process this one forked from
         # the kernel adds this process's number as the grader sees it, which can't be forged
-        connection.send(b"!")
+        socket.send_fds(connection, [b"!"], seen(settings["folders"]))
         renounce()
-        forbid()
-        with contextlib.suppress(OSError):  # where memory is short, end this and nothing else
-            Path("/proc/self/oom_score_adj").write_text("1000", encoding="utf-8")
+        forbid(_call)
         close_all_but(connection.fileno())
         limit(settings["limits"])
         os.chdir(settings["home"])

@@ -12,6 +12,14 @@ from grader import ROOT, GraderError
 NOBODY = 65534
 FOLDER_BYTES = 512 << 20
 OLDEST = (0, 8)
+# limits that a sandbox hardly starts below: the kernel's name, ulimit's switch and unit, bytes or
+# a number
+LEAST = (
+    ("AS", "v", 1 << 10, 4 << 30),
+    ("DATA", "d", 1 << 10, 2 << 30),
+    ("NPROC", "u", 1, 100),
+    ("NOFILE", "n", 1, 256),
+)
 ANSWER_SECONDS = 20  # that it may take to report its version
 
 
@@ -80,6 +88,18 @@ def remedy() -> str:
             return f"This system forbids user namespaces: sudo sysctl {setting}={allows}"
     options = " ".join(f"--security-opt {o}=unconfined" for o in ("seccomp", "apparmor"))
     return f"In a container: start it with {options} --security-opt systempaths=unconfined"
+
+
+def low_limits() -> str:
+    """Say which limits, set by ``ulimit``, may be why a sandbox does not start; '' if none."""
+    import resource  # not on Windows, where nothing is graded
+
+    told = []
+    for name, switch, unit, needed in LEAST:
+        soft, _ = resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))
+        if 0 <= soft < needed:
+            told.append(f"ulimit -{switch} is {soft // unit}, {needed // unit} may be needed")
+    return f" Limits are low here: {'; '.join(told)}." if told else ""
 
 
 def visible(data: Path | None) -> list[Path]:
@@ -191,6 +211,8 @@ def command(
                 line += [*parents(link), "--symlink", str(target), str(link)]
                 made.add(link)
     line += ["--proc", "/proc", "--dev", "/dev"]
+    # what is mapped from it and shared would be memory that counts as nobody's
+    line += ["--ro-bind", "/dev/null", "/dev/zero"]
     folders = [home, "/dev/shm", str(ROOT / "notebooks" / "out")]
     if not any(
         path.is_relative_to("/tmp") for path in [*paths, *made]

@@ -11,15 +11,18 @@ import subprocess
 import sys
 import threading
 import time
+from array import array
 
 import psutil
 
 from grader.shared.wire import Channel, WireError, WireTimeout
-from grader.trusted.bubblewrap import NoSandbox, bubblewraps, command, remedy
+from grader.trusted.bubblewrap import NoSandbox, bubblewraps, command, low_limits, remedy
+from grader.trusted.watch import GIGABYTE, Watch
 
-GIGABYTE = 1 << 30
-FILE_BYTES, PROCESSES, FILES = 256 << 20, 200, 2000
+FILE_BYTES, PROCESSES = 256 << 20, 200
+LOOK_SECONDS = 0.1  # from one look at what a student's processes take to the next
 START_SECONDS, TRIAL_SECONDS, END_SECONDS = 120, 60, 3
+SEEN = 16  # what a new process sends open, at most
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -55,7 +58,7 @@ class Sandbox:
     ) -> None:
         self.program = program
         self.imports, self.secret, self.data = list(imports), list(secret), data
-        self.memory, self.setup, self.nested = memory, list(setup), True
+        self.memory, self.setup = memory, list(setup)
         self.process, self.control, self.waiting = None, None, False
 
     def launch(self) -> None:
@@ -68,9 +71,11 @@ class Sandbox:
             "NPROC": PROCESSES,
             "FSIZE": FILE_BYTES,
             "NOFILE": 512,
-            "CORE": 0,
+            "SIGPENDING": 1024,  # and timers
+            "MSGQUEUE": 0,
+            "CORE": 1,  # with 0 a program that collects them would get it all the same
         }
-        settings |= {"imports": self.imports, "nested": self.nested, "limits": limits}
+        settings |= {"imports": self.imports, "limits": limits}
         settings |= {"setup": self.setup, "data": str(self.data or "")}
         self.process = subprocess.Popen(
             line,
@@ -101,12 +106,13 @@ class Sandbox:
             os.set_blocking(self.process.stderr.fileno(), False)  # what it started may hold it
             complaint = (self.process.stderr.read() or b"").decode(errors="replace").strip()
             self.stop()
-            raise NoSandbox(f"The sandbox does not start: {complaint[-500:]}")
+            raise NoSandbox(f"The sandbox does not start: {complaint[-500:]}{low_limits()}")
 
     def session(self) -> "Session":
         """Return a new student's process."""
+        seen_bytes = array("i").itemsize * SEEN
         for _ in range(2):
-            reply = b""
+            reply, seen = b"", []
             self.start()
             ours, theirs = socket.socketpair()
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -115,17 +121,23 @@ class Sandbox:
                 theirs.close()
                 ours.settimeout(60)
                 # one byte: what follows it may have arrived already
-                reply, extra, _, _ = ours.recvmsg(1, socket.CMSG_SPACE(_CREDENTIALS.size))
+                room = socket.CMSG_SPACE(_CREDENTIALS.size) + socket.CMSG_SPACE(seen_bytes)
+                reply, extra, _, _ = ours.recvmsg(1, room, socket.MSG_CMSG_CLOEXEC)
                 if reply == b"!":
-                    pid, _, _ = _CREDENTIALS.unpack(extra[0][2])
+                    told = {kind: content for _, kind, content in extra}
+                    pid, _, _ = _CREDENTIALS.unpack(told[socket.SCM_CREDENTIALS])
+                    seen = [*array("i", told[socket.SCM_RIGHTS])]
                     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
                     reply = ours.recv(1)
                     if reply == b"+":
-                        return Session(ours, pid, self.memory)
+                        return Session(ours, pid, Watch(seen, self.memory))
                 reply += ours.recv(400)
+            for number in seen:
+                os.close(number)
             ours.close()
             self.stop()
-        raise NoSandbox(f"The sandbox can't start a process: {reply.decode(errors='replace')}")
+        text = f"{reply.decode(errors='replace')}{low_limits()}"
+        raise NoSandbox(f"The sandbox can't start a process: {text}")
 
     def stop(self) -> None:
         """End the sandbox and all that runs in it."""
@@ -189,9 +201,11 @@ def _search(path: str) -> tuple[str, str]:
                     trial.session().end()
                 return program, ""
             except NoSandbox as error:
-                wrong, end = " ".join(str(error).split()), remedy()
+                wrong, end = " ".join(str(error).split()).removesuffix("."), remedy()
         told.append(f"{program}: {wrong}")
-    return "", f"{needed}, and none works here. {'. '.join(told)}. {end}."
+    if not (low := low_limits()) or low.strip() in " ".join(told):
+        low = ""
+    return "", f"{needed}, and none works here. {'. '.join(told)}. {end}.{low}"
 
 
 class Session:
@@ -203,14 +217,13 @@ class Session:
         To it.
     pid : int
         Its number on this machine.
-    memory : float
-        Gigabytes that it and what it starts may use together.
+    watch : grader.trusted.watch.Watch
+        Counts what it and what it starts take together.
     """
 
-    def __init__(self, connection: socket.socket, pid: int, memory: float) -> None:
-        self.channel, self.memory = Channel(connection), memory
-        self.pidfd, self.process = os.pidfd_open(pid), psutil.Process(pid)
-        self.cause = ""
+    def __init__(self, connection: socket.socket, pid: int, watch: Watch) -> None:
+        self.channel, self.watch = Channel(connection), watch
+        self.pidfd, self.cause = os.pidfd_open(pid), ""
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, daemon=True)
         self._guard.start()
@@ -253,20 +266,15 @@ class Session:
 
     def _watch(self) -> None:
         """End the process when it and what it started use too much together."""
-        while not self._over.wait(0.3):
-            with contextlib.suppress(psutil.Error):
-                family = [self.process, *self.process.children(recursive=True)]
-                if sum(p.num_fds() for p in family) > FILES:  # each may hold a socket's memory
-                    self.cause = f"kept more than {FILES} files and sockets open"
-                    self._signal(signal.SIGKILL)
-                    return
-                if sum(p.memory_info().rss for p in family) < self.memory * GIGABYTE:
-                    continue
-                # pages that forks share count once here; slower, so only when in doubt
-                if sum(p.memory_full_info().pss for p in family) > self.memory * GIGABYTE:
-                    self.cause = f"used more than {self.memory:g} GB of memory"
-                    self._signal(signal.SIGKILL)
-                    return
+        while not self._over.wait(LOOK_SECONDS):
+            try:
+                found = self.watch.excess()
+            except Exception as error:  # what is not watched does not run
+                found = f"could not be watched ({type(error).__name__}: {error})"
+            if found:
+                self.cause = self.cause or found
+                self._signal(signal.SIGKILL)
+                return
 
     def end(self) -> None:
         """End the process and all that it started."""
@@ -275,6 +283,7 @@ class Session:
             self._signal(signal.SIGKILL)
             self._guard.join()
             os.close(self.pidfd)
+            self.watch.close()
             self.channel.close()
 
     def __enter__(self) -> "Session":
