@@ -15,7 +15,7 @@ MUTANTS = {
     ),
     "division by the deviation forgotten": (
         "standardise",
-        [(" / np.where(spread == 0, 1, spread)", "")],
+        [(" / np.where(same, 1, spread)", "")],
         "division by the standard deviation is missing",
     ),
     "zero divided by zero": (
@@ -25,6 +25,13 @@ MUTANTS = {
         "    with np.errstate(all='ignore'):\n"
         "        return (images - images.mean(axis=0)) / spread\n",
         "NaN",
+    ),
+    "a deviation compared with zero": (
+        "standardise",
+        "def standardise(images):\n"
+        "    spread = images.std(axis=0)\n"
+        "    return (images - images.mean(axis=0)) / np.where(spread == 0, 1, spread)\n",
+        "a pixel that is 0.1 in all images",
     ),
     "the root of the squared distance": (
         "distances",
@@ -119,8 +126,10 @@ MUTANTS = {
 VARIANTS = {
     "standardise by TensorFlow": {
         "standardise": "def standardise(images):\n"
-        "    mean, variance = tf.nn.moments(tf.cast(images, tf.float64), axes=0)\n"
-        "    return tf.math.divide_no_nan(images - mean, variance**0.5)\n"
+        "    low, high = images.min(axis=0), images.max(axis=0)\n"
+        "    scaled = tf.math.divide_no_nan(tf.cast(images - low, tf.float64), high - low)\n"
+        "    mean, variance = tf.nn.moments(scaled, axes=0)\n"
+        "    return tf.math.divide_no_nan(scaled - mean, variance**0.5)\n"
     },
     "distances by a matrix product": {
         "distances": "def distances(a, b):\n"
