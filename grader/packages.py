@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grader import ROOT, GraderError
 
-MODULES = ("nbgrader", "sqlalchemy", "psycopg2", "distributed")
+MODULES = ("nbgrader", "nh3", "sqlalchemy", "psycopg2", "distributed")
 
 
 class NoPackages(GraderError):

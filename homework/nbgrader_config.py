@@ -1,6 +1,7 @@
 """nbgrader's settings, for the grader, for formgrader and for a hub's exchange."""
 
 import os
+import sys
 from pathlib import Path
 
 from nbgrader.converters import Autograde, GenerateAssignment, NbGraderException
@@ -30,3 +31,8 @@ def _instead(command: str):
 # nbgrader would run students' code with your rights, and release notebooks that don't run unfilled
 Autograde.start = _instead("python -m grader grade hw1")
 GenerateAssignment.start = _instead("python -m grader release hw1")
+
+if "nbgrader.server_extensions.formgrader.formgrader" in sys.modules:  # this is its server
+    from grader.trusted.formgrader import protect
+
+    protect()

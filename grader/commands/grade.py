@@ -13,8 +13,9 @@ from grader.files import digest, read_plain, write
 from grader.gradebook import Book
 from grader.pool import Task, dask_pool, local_pool
 from grader.times import read_time, written
+from grader.trusted.renderer import Renderer, presentable
 from grader.trusted.sandbox import Sandbox, find_bubblewrap
-from grader.trusted.sanitise import readable, safe_markdown
+from grader.trusted.sanitise import readable
 
 
 def grade(
@@ -68,16 +69,18 @@ def grade(
     with dask_pool(scheduler) if scheduler else local_pool(workers) as pool:
         if not scheduler:
             pool.prepare(task)  # while the grade book opens
-        with Book(course) as book:
+        with Renderer() as renderer, Book(course) as book:
             book.add_assignment(assignment)
             there = [r for r in course.records(name) if r["student"] not in waiting]
             tell_put_back(name, book.put_back(name, there))
-            return _mark(course, book, assignment, pool, task, waiting, again)
+            return _mark(course, book, assignment, pool, task, waiting, again, renderer)
 
 
-def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], again) -> dict:
+def _mark(
+    course, book, assignment, pool, task, waiting: dict[str, Submission], again, renderer
+) -> dict:
     """Mark the submissions that no other grader has taken; return the new records by student."""
-    name, done, others = assignment.name, {}, 0
+    name, done, others, failed = assignment.name, {}, 0, []
     with tqdm(total=len(waiting), desc=name, unit="student") as bar:
 
         def contents():
@@ -102,7 +105,11 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
                 )
                 record["notes"].append(f"{text[0].upper()}{text[1:]}")
                 print(f"{name}: {student}: {text}")
-            keep(course, record, cells, assignment)
+            try:
+                keep(course, record, cells, assignment, renderer)
+            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+                failed.append(f"{student} could not be kept: {type(error).__name__}: {error}")
+                continue  # a fault of ours must not hold up the others
             _enter(course, book, record)
             done[student] = record
             bar.update()
@@ -111,6 +118,8 @@ def _mark(course, book, assignment, pool, task, waiting: dict[str, Submission], 
             print(f"{name}: {student} could not be marked: {why}. --again tries once more.")
     if others:
         print(f"{name}: {others} left to another grader, which is marking them now.")
+    if failed:
+        raise CourseError("; ".join(failed))
     return done
 
 
@@ -145,12 +154,12 @@ def metadata(submission: Submission) -> dict:
     return about | ({"unread_time": said} if said and not when else {})
 
 
-def keep(course: Course, record: dict, cells: list, assignment: Assignment) -> None:
+def keep(
+    course: Course, record: dict, cells: list, assignment: Assignment, renderer: Renderer
+) -> None:
     """Write the graded notebook, then the record: once that is there, the mark is kept."""
     name, student = record["assignment"], record["student"]
-    for cell in cells:
-        if cell.cell_type == "markdown":
-            cell.source = safe_markdown(cell.source)
+    presentable(cells, renderer)
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=dict(assignment.released.metadata))
     nbformat.validator.normalize(notebook)
     path = course.root / "autograded" / student / name / f"{name}.ipynb"

@@ -6,6 +6,7 @@ believes nothing it says about marks; it only asks what functions return.
 
 import base64
 import builtins
+import collections
 import contextlib
 import operator
 import os
@@ -19,44 +20,100 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from grader.shared.screen import Screen, cut
 from grader.shared.wire import Channel, WireError, pack, unpack
 
-TEXT_LIMIT, PICTURES_LIMIT = 20_000, 8 << 20
-_CUT = "\n… the rest of the output is left out"
+TEXT_LIMIT, RICH_LIMIT, PICTURES_LIMIT = 20_000, 200_000, 8 << 20
+FIRST, LAST = 35, 20  # outputs that are kept, of each end
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/svg+xml")  # the best first
+RICH = ("text/html", "text/markdown", "text/latex")
 
 
 class Outputs:
-    """The outputs of a cell, up to a limit."""
+    """The outputs of a cell as they stand on the page, up to a limit."""
 
     def __init__(self) -> None:
-        self.items, self.text, self.pictures = [], 0, 0
+        self.clear()
+        self.clear_next = False
+
+    def clear(self, wait: bool = False) -> None:
+        """Take away what is shown, now or when more comes."""
+        self.clear_next = wait
+        if not wait:
+            self.first, self.last, self.lost, self.pictures = [], collections.deque(), 0, 0
+
+    @property
+    def items(self) -> list:
+        """What the grader gets."""
+        gap = f"… {self.lost:,} outputs are left out here …\n"
+        middle = [{"output_type": "stream", "name": "stdout", "text": gap}] * bool(self.lost)
+        return [self._settled(item) for item in [*self.first, *middle, *self.last]]
+
+    @staticmethod
+    def _settled(item: dict) -> dict:
+        if "screen" not in item:
+            return {key: item[key] for key in ("output_type", "data")} if "data" in item else item
+        return {"output_type": "stream", "name": item["name"], "text": item["screen"].text()}
+
+    def _add(self, item: dict) -> None:
+        if len(self.first) < FIRST:
+            self.first.append(item)
+            return
+        self.last.append(item)
+        if len(self.last) > LAST:
+            dropped = self.last.popleft()
+            self.lost += 1
+            self.pictures -= sum(len(dropped.get("data", {}).get(kind, "")) for kind in PICTURES)
 
     def stream(self, name: str, text: str) -> None:
         """Add printed text."""
-        if not text or self.text > TEXT_LIMIT:
+        if not text:
             return
-        self.text += len(text)
-        if self.text > TEXT_LIMIT:
-            text = text[:TEXT_LIMIT] + _CUT
-        if self.items and self.items[-1].get("name") == name:
-            self.items[-1]["text"] += text
-        else:
-            self.items.append({"output_type": "stream", "name": name, "text": text})
+        if self.clear_next:
+            self.clear()
+        latest = (self.last or self.first or [{}])[-1]
+        if latest.get("name") != name:
+            latest = {"name": name, "screen": Screen(TEXT_LIMIT // 2)}
+            self._add(latest)
+        latest["screen"].write(text)
 
-    def show(self, kind: str, data: dict) -> None:
-        """Add what a cell displays: its text and its picture, nothing that could run."""
-        kept = {}
-        if isinstance(text := data.get("text/plain"), str) and self.text <= TEXT_LIMIT:
-            self.text += len(text)
-            kept["text/plain"] = text[:TEXT_LIMIT]
-        picture = data.get("image/png")
-        if isinstance(picture, bytes):  # as an object's own method gives it
-            picture = base64.b64encode(picture).decode()
-        if isinstance(picture, str) and self.pictures + len(picture) <= PICTURES_LIMIT:
+    def show(self, kind: str, data: dict, named=None, update: bool = False) -> None:
+        """Add what a cell displays, or change what it displayed under a name."""
+        if self.clear_next:
+            self.clear()
+        there = [i for i in [*self.first, *self.last] if named and i.get("named") == named]
+        self.pictures -= sum(len(i["data"].get(k, "")) for i in there[:1] for k in PICTURES)
+        kept = self._kept(data)
+        for item in there:
+            item["data"] = kept
+        if kept and not update:
+            self._add({"output_type": kind, "data": kept, "named": named})
+
+    def _kept(self, data: dict) -> dict:
+        """Return what of an output's forms is kept, and a line about what is not."""
+        text, kept, lost = data.get("text/plain"), {}, []
+        for kind in PICTURES:
+            picture = data.get(kind)
+            if isinstance(picture, bytes):  # as an object's own method gives it
+                picture = base64.b64encode(picture).decode()
+            if not isinstance(picture, str):
+                continue
+            if self.pictures + len(picture) > PICTURES_LIMIT:
+                lost.append(f"a picture of {len(picture) / 1e6:.1f} MB")
+                continue
             self.pictures += len(picture)
-            kept["image/png"] = picture
-        if kept:
-            self.items.append({"output_type": kind, "data": kept})
+            kept[kind] = picture
+            break
+        for kind in RICH if not kept else ():  # the course's figures are pages with a picture
+            if isinstance(rich := data.get(kind), str):
+                if len(rich) <= RICH_LIMIT:
+                    kept[kind] = rich
+                    break
+                lost.append(f"{kind} of {len(rich) / 1e6:.1f} MB")
+        if isinstance(text, str) or lost:
+            notes = "".join(f"\n… left out: {what} …" for what in lost)
+            kept["text/plain"] = cut(text if isinstance(text, str) else "", TEXT_LIMIT) + notes
+        return kept
 
 
 class Stream:
@@ -88,9 +145,14 @@ class Stream:
 class Display(DisplayPublisher):
     """Takes what ``display`` shows."""
 
-    def publish(self, data, metadata=None, **_) -> None:
+    def publish(self, data, metadata=None, *, transient=None, update=False, **_) -> None:
         """Add to the outputs of the cell that runs."""
-        self.shell.outputs.show("display_data", data)
+        named = (transient or {}).get("display_id")
+        self.shell.outputs.show("display_data", data, named, update)
+
+    def clear_output(self, wait=False) -> None:
+        """Take away the outputs of the cell that runs."""
+        self.shell.outputs.clear(wait)
 
 
 class Result(DisplayHook):

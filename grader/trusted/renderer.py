@@ -1,0 +1,304 @@
+"""A process that lays out what students wrote, and is ended when that takes too long.
+
+Parsers of Markdown, of colours and of pages were not made for hostile texts: some take hours over
+a megabyte of brackets, and hold on to the process meanwhile. So they run here, on one piece at a
+time, each with its seconds and all with a limit of memory. What can't be laid out is shown as it
+was typed, with a line that says why.
+"""
+
+import html
+import math
+import multiprocessing
+import signal
+import time
+from pathlib import Path
+
+import nbformat
+
+from grader.shared.screen import cut
+from grader.trusted.sanitise import (
+    as_markdown,
+    left_out,
+    picture,
+    plain,
+    readable,
+    safe_html,
+)
+
+START_SECONDS = 120  # to import nbconvert, on a busy machine
+PIECE_SECONDS, NOTEBOOK_SECONDS, PAGE_SECONDS = 4, 20, 60
+MARKDOWN, CODE = 50_000, 50_000  # characters of a cell that are shown
+TEXTS = 2_000_000  # of all of a notebook's cells and their printed outputs
+BYTES = 3 << 30
+
+
+class NotShown(Exception):
+    """Something could not be laid out; the message says why."""
+
+
+class Renderer:
+    """The process. It starts at once, and again after it had to be ended.
+
+    Use it in a ``with`` statement.
+    """
+
+    def __init__(self) -> None:
+        self._start()
+
+    def __enter__(self) -> "Renderer":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._end()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._ready = False
+
+    def _end(self) -> None:
+        self._connection.close()
+        self._process.kill()
+        self._process.join()
+
+    def ask(self, what: str, *arguments, seconds: float):
+        """Let the process do something; return what it returns.
+
+        Parameters
+        ----------
+        what : str
+            Of :data:`WORK`.
+        *arguments
+            For it.
+        seconds : float
+            It may take.
+
+        Raises
+        ------
+        NotShown
+            It took longer, needed too much memory, or failed.
+        """
+        try:
+            if not self._ready:
+                if not self._connection.poll(START_SECONDS):
+                    raise EOFError
+                self._ready = self._connection.recv()
+            self._connection.send((what, arguments, seconds))
+            if not self._connection.poll(seconds):
+                self._again()
+                raise NotShown(f"it takes longer than {seconds:.0f} s to lay out")
+            done, result = self._connection.recv()
+        except (EOFError, OSError):
+            self._again()
+            raise NotShown("laying it out needs too much memory") from None
+        if not done:
+            raise NotShown(result)
+        return result
+
+    def _again(self) -> None:
+        self._end()
+        self._start()
+
+
+def presentable(cells: list, renderer: Renderer) -> None:
+    """Make of a marked notebook's cells what can be shown to a person, in place.
+
+    Markdown becomes a sanitised page, which nbconvert passes on as it is; outputs keep text,
+    pictures and sanitised pages; code too long, or too slow to colour, becomes comments. No cell
+    takes longer than some seconds, nor all of them.
+
+    Parameters
+    ----------
+    cells : list of nbformat.NotebookNode
+    renderer : Renderer
+    """
+    until, room = time.monotonic() + NOTEBOOK_SECONDS, TEXTS
+    for cell in cells:
+        cell.source = cut(cell.source, min(MARKDOWN if cell.cell_type != "code" else CODE, room))
+        outputs = cell.get("outputs", [])
+        for output in outputs:
+            for holder, key in ((output, "text"), (output.get("data", {}), "text/plain")):
+                if key in holder:
+                    holder[key] = cut(holder[key], max(room, 200))
+                    room -= len(holder[key])
+        room = max(room - len(cell.source), 200)
+        seconds = min(PIECE_SECONDS, until - time.monotonic())
+        why = f"the notebook as a whole takes longer than {NOTEBOOK_SECONDS} s to lay out"
+        try:
+            if seconds < 0.5:
+                raise NotShown(why)
+            if cell.cell_type == "code":
+                renderer.ask("code", cell.source, seconds=seconds)
+            else:
+                attachments = cell.get("attachments", {})
+                page = renderer.ask("markdown", cell.source, attachments, seconds=seconds)
+        except NotShown as error:
+            if cell.cell_type == "code":
+                lines = [f"# Shown as comments: {error}.", *cell.source.splitlines()]
+                cell.source = "\n# ".join(lines)
+            else:
+                page = plain(cell.source, str(error))
+        if cell.cell_type != "code":
+            cell.source = as_markdown(page)
+            cell.pop("attachments", None)
+        for output in outputs:
+            unsafe = output.get("metadata", {}).pop("unsafe", None)
+            seconds = min(PIECE_SECONDS, until - time.monotonic())
+            if not unsafe:
+                continue
+            text = output.data.get("text/plain", "")
+            ((kind, content),) = unsafe.items()
+            try:
+                if seconds < 0.5:
+                    raise NotShown(why)
+                output.data["text/html"] = renderer.ask(
+                    "output", kind, content, text, seconds=seconds
+                )
+            except NotShown as error:
+                page = left_out([f"{kind}, because {error}"])
+                output.data["text/html"] = page + f"<pre>{html.escape(text)}</pre>"
+
+
+def _serve(connection) -> None:
+    """Do what is asked, in the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the process that asks
+    try:
+        import resource
+
+        hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+        soft = BYTES if hard == resource.RLIM_INFINITY else min(hard, BYTES)
+        resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+    except ImportError:  # Windows
+        pass
+    _exporter()
+    connection.send(True)
+    while True:
+        try:
+            what, arguments, seconds = connection.recv()
+        except EOFError:
+            return
+        if hasattr(signal, "alarm"):  # if nobody is left to end it, the system does
+            signal.alarm(math.ceil(seconds) + 10)
+        try:
+            reply = True, WORK[what](*arguments)
+        except Exception as error:
+            text = readable(f"{error}")
+            reply = (
+                False,
+                text if isinstance(error, ValueError) else f"{type(error).__name__}: {text}",
+            )
+        if hasattr(signal, "alarm"):
+            signal.alarm(0)
+        connection.send(reply)
+
+
+def _markdown(text: str, attachments: dict) -> str:
+    """Return the sanitised page of a text in Markdown."""
+    from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+
+    class Pictures(IPythonRenderer):
+        """Shows pasted pictures; of others it says where they lie."""
+
+        def image(self, text: str, url: str, title: str | None = None) -> str:
+            """Lay out a picture."""
+            alt = html.escape(text or "A picture")
+            if url.startswith("attachment:"):
+                forms = attachments.get(url.removeprefix("attachment:"), {})
+                for kind, encoded in forms.items():
+                    if address := picture(kind, encoded):
+                        return f'<img src="{address}" alt="{alt}">'
+                return left_out([f"the pasted picture {url.removeprefix('attachment:')}"])
+            if url.startswith("data:"):
+                return f'<img src="{html.escape(url)}" alt="{alt}">'
+            return f'<em>Left out here: the picture <a href="{html.escape(url)}">{alt}</a>.</em>'
+
+    layout = Pictures(escape=False, exclude_anchor_links=True)
+    return safe_html(MarkdownWithMath(renderer=layout).render(text))
+
+
+def _code(text: str) -> None:
+    """Colour code, to see whether that takes long."""
+    from nbconvert.filters.highlight import Highlight2HTML
+
+    Highlight2HTML(pygments_lexer="ipython3")(text)
+
+
+def _output(kind: str, content: str, text: str) -> str:
+    """Return the sanitised page of an output.
+
+    Parameters
+    ----------
+    kind : str
+        Its form.
+    content : str
+        In that form.
+    text : str
+        Its text; describes a picture.
+    """
+    if kind == "text/markdown":
+        return _markdown(content, {})
+    if kind == "text/latex":
+        return f"<div>{html.escape(content)}</div>"
+    if kind == "text/html":
+        return safe_html(content)
+    if address := picture(kind, content):
+        return f'<img src="{address}" alt="{html.escape(text or "A figure")}">'
+    return left_out([f"{kind} that can't be shown"]) + f"<pre>{html.escape(text)}</pre>"
+
+
+_exporters = []
+
+
+def _exporter():
+    """Return what makes feedback pages, with nbgrader's template; it is made once."""
+    import nbgrader
+    from nbconvert import HTMLExporter
+    from nbgrader.preprocessors import GetGrades
+    from traitlets.config import Config
+
+    if _exporters:
+        return _exporters[0]
+    templates = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
+    styles = templates.parent / "static" / "node_modules" / "bootstrap" / "dist" / "css"
+    config = Config(
+        HTMLExporter={
+            "template_name": "feedback",
+            "extra_template_basedirs": [str(templates)],
+            "extra_template_paths": [str(styles)],
+        }
+    )
+    exporter = HTMLExporter(config=config, preprocessors=[GetGrades])
+    from jinja2 import pass_context
+
+    as_it_is = exporter.environment.filters["markdown2html"]
+
+    @pass_context
+    def sanitised(context, text: str) -> str:
+        return safe_html(as_it_is(context, text))  # comments are somebody's, too
+
+    exporter.register_filter("markdown2html", sanitised)
+    _exporters.append(exporter)
+    return exporter
+
+
+def _feedback(path: str, summary: str, resources: dict) -> str:
+    """Return a student's feedback page.
+
+    Parameters
+    ----------
+    path : str
+        Of the graded notebook.
+    summary : str
+        A page's piece to begin with.
+    resources : dict
+        nbgrader's: whose grades to read, and where.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(as_markdown(summary)))
+    return _exporter().from_notebook_node(notebook, {"nbgrader": resources})[0]
+
+
+WORK = {"markdown": _markdown, "code": _code, "output": _output, "feedback": _feedback}
