@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import ChainMap
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -262,6 +263,9 @@ class Assignment:
         for number, text in enumerate(texts):
             cell = nbformat.from_dict(stub)
             cell.source = text
+            if what == "manual" and cell.cell_type == "markdown":
+                pasted = [one.attachments for one in theirs if "attachments" in one]
+                cell.attachments = nbformat.from_dict(dict(ChainMap(*pasted)))
             if number < len(texts) - 1:
                 del cell.metadata["nbgrader"]
             steps.append(Step(what, name, cell))

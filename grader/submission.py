@@ -140,7 +140,21 @@ def _cell(parsed) -> nbformat.NotebookNode | None:
         cell["metadata"]["nbgrader"] = metadata
     if cell["cell_type"] == "code":
         cell |= {"outputs": [], "execution_count": None}
+    elif pasted := _pasted(parsed.get("attachments")):
+        cell["attachments"] = pasted
     return nbformat.from_dict(cell)
+
+
+def _pasted(parsed) -> dict:
+    """Return the pictures that were pasted into a cell, in each of their forms, by name."""
+    pasted = {}
+    for name, forms in _dict(parsed).items():
+        for kind, lines in _dict(forms).items():
+            lines = [lines] if isinstance(lines, str) else lines
+            whole = isinstance(lines, list) and all(isinstance(line, str) for line in lines)
+            if whole and kind.startswith("image/"):
+                pasted.setdefault(name, {})[kind] = "".join(lines)
+    return pasted
 
 
 def _dict(parsed) -> dict:
@@ -148,10 +162,11 @@ def _dict(parsed) -> dict:
 
 
 def clean(cell) -> nbformat.NotebookNode:
-    """Return a student's own cell: its text and nothing else."""
+    """Return a student's own cell: its text and pasted pictures, nothing else."""
     if cell.cell_type == "code":
         return nbformat.v4.new_code_cell(cell.source)
-    return nbformat.v4.new_markdown_cell(cell.source)  # a raw cell could be HTML
+    pasted = {"attachments": cell.attachments} if "attachments" in cell else {}
+    return nbformat.v4.new_markdown_cell(cell.source, **pasted)  # a raw cell could be HTML
 
 
 def same(text: str, other: str) -> bool:

@@ -123,6 +123,32 @@ def hand_in(root: Path, student: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def enter_kept(course, student: str, renderer, words="Because.", outputs=(), more=()) -> None:
+    """Keep and enter a submission as if it had been marked, with outputs and cells of its own."""
+    from grader.commands.grade import keep
+    from grader.gradebook import Book
+
+    assignment = course.assignment("hw0")
+    content = submission(assignment, {**RIGHT, "words": words}, "print()")
+    hand_in(course.root, student, content)
+    tests = {
+        name: {"points": p, "score": p, "stopped": "", "findings": []}
+        for name, p in (("double-test", 4.0), ("answer-test", 1.0))
+    }
+    record = {
+        **{"assignment": "hw0", "student": student, "submitted": "", "entered": True, "notes": []},
+        **{"tests": tests, "manual": {"words": "to be read"}, "unanswered": [], "sha256": "a" * 64},
+        **{"score": 5.0, "points": 5.0},
+    }
+    cells = [step.cell for step in assignment.merge(content).steps]
+    cells[1].outputs = list(outputs)
+    cells += map(new_markdown_cell, more)
+    keep(course, record, cells, assignment, renderer)
+    with Book(course) as book:
+        book.add_assignment(assignment)
+        book.enter(record)
+
+
 def start_grading(root: Path, workers: int = 2, begin=(), **environment) -> subprocess.Popen:
     """Start ``python -m grader grade``; this process inherits whatever it leaves behind.
 

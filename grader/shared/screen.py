@@ -9,7 +9,7 @@ _TOKEN = re.compile(
     r"(?P<plain>[^\n\r\x08\x1b]+)|(?P<end>\n)|(?P<home>\r)|(?P<back>\x08+)"
     r"|(?P<code>\x1b\[[0-?]{0,200}[ -/]{0,4}[@-~])"
     r"|(?P<title>\x1b\][^\x07\x1b\n]{0,2000}(?:\x07|\x1b\\))"
-    r"|(?P<begun>\x1b(?:\[[0-?]{0,200}[ -/]{0,4}|\][^\x07\x1b\n]{0,2000})?\Z)|(?P<other>\x1b)"
+    r"|(?P<begun>\x1b(?:\[[0-?]{0,200}[ -/]{0,4}|\][^\x07\x1b\n]{0,2000}\x1b?)?\Z)|(?P<other>\x1b)"
 )
 _SPECIAL = re.compile(r"[\r\x08\x1b]")
 STYLES = 2000  # changes of colour in a text; what follows has none
@@ -150,10 +150,11 @@ class Screen:
         if letter == "m":
             self.style = self.style.then([int(n) for n in numbers])
         elif letter == "K" and numbers[0] in "012":
-            start = 0 if numbers[0] in "12" else self.at
-            end = self.at if numbers[0] == "1" else len(self.line)
-            self.line[start:end] = " " * (end - start)
-            self.styles[start:end] = [Style()] * (end - start)
+            if numbers[0] != "1":
+                del self.line[self.at :], self.styles[self.at :]
+            if numbers[0] != "0":
+                end = min(self.at, len(self.line))
+                self.line[:end], self.styles[:end] = " " * end, [Style()] * end
 
     def _drawn(self) -> str:
         """Return the line that is being written, with codes where its looks change."""

@@ -26,7 +26,7 @@ from grader.trusted.sanitise import (
 )
 
 START_SECONDS = 120  # to import nbconvert, on a busy machine
-PIECE_SECONDS, NOTEBOOK_SECONDS, PAGE_SECONDS = 4, 20, 60
+PIECE_SECONDS, NOTEBOOK_SECONDS, PAGE_SECONDS = 6, 30, 60
 MARKDOWN, CODE = 50_000, 50_000  # characters of a cell that are shown
 TEXTS = 2_000_000  # of all of a notebook's cells and their printed outputs
 BYTES = 3 << 30

@@ -9,6 +9,7 @@ The regular expressions here look at one value each; none decides what is a tag.
 
 import base64
 import binascii
+import collections
 import functools
 import html
 import ipaddress
@@ -28,6 +29,9 @@ RICH = {"text/html": 200_000, "text/markdown": 50_000, "text/latex": 50_000}
 SVG, DEPTH = 4_000_000, 200
 _NOT_TEXT = re.compile(r"\x1b(?!\[[\d;]*m)|[^\n\t\r\x1b -~\xa0-\ud7ff\ue000-\U0010ffff]")
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NAMES = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
+
 
 def _words(text: str) -> set[str]:
     return set(text.split())
@@ -38,6 +42,7 @@ _TAGS = _words(
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span "
     "strong sub summary sup table tbody td tfoot th thead tr u ul var"
 )
+_FLAT = _words("br col hr img p li dt dd td th tr tbody thead tfoot input link meta wbr source")
 # what stands in them is no text
 _WHOLE = _words("script style svg math iframe object template noscript title textarea select")
 _OTHERS = _WHOLE | _words("audio button canvas embed form input link meta video")
@@ -258,6 +263,7 @@ def safe_html(page: str) -> str:
     """
     import nh3
 
+    _refuse_depth(page)
     lost = {}
 
     def attribute(tag: str, name: str, value: str) -> str | None:
@@ -287,11 +293,7 @@ def safe_html(page: str) -> str:
         link_rel="noopener noreferrer nofollow",
         set_tag_attribute_values={"a": {"target": "_blank"}},
     )
-    depth = 0
-    for tag in re.finditer(r"<(/?)(?!(?:br|col|hr|img)\b)[a-z]", clean):
-        depth += -1 if tag[1] else 1
-        if depth > DEPTH:
-            raise ValueError(f"it is nested more than {DEPTH} deep")
+    _refuse_depth(clean)
     # nh3 takes out an address whose scheme is not listed before anybody is asked
     links = len(re.findall(r"<a\s[^<>]{0,2000}?href", page, re.I)), clean.count('<a href="')
     if links[0] > links[1] and not any(what.startswith("the link") for what in lost):
@@ -299,6 +301,19 @@ def safe_html(page: str) -> str:
     found = {name.lower() for name in re.findall(r"<([a-zA-Z]{1,20})(?![a-zA-Z])", page)}
     lost |= dict.fromkeys(f"<{name}>" for name in sorted(found & _OTHERS))
     return clean + left_out(list(lost))
+
+
+def _refuse_depth(page: str) -> None:
+    """Raise ValueError for a page that is nested too deeply; parsers take a square of the depth."""
+    open_tags, depth = collections.Counter(), 0
+    for end, name in _NAMES.findall(page):
+        name = name.lower()
+        if name in _FLAT or (end and not open_tags[name]):
+            continue
+        open_tags[name] += -1 if end else 1
+        depth += -1 if end else 1
+        if depth > DEPTH:
+            raise ValueError(f"it is nested more than {DEPTH} deep, or leaves that many tags open")
 
 
 def left_out(what: list[str]) -> str:
@@ -345,7 +360,8 @@ def as_markdown(page: str) -> str:
     ----------
     page : str
     """
-    body = re.sub(r"[\x00-\x1f$\\\[\x7f-\x9f\u2028\u2029\u2424]", lambda c: f"&#{ord(c[0])};", page)
+    body = _CONTROL.sub("\ufffd", page)
+    body = re.sub(r"[\n\t$\\\[\u2028\u2029\u2424]", lambda c: f"&#{ord(c[0])};", body)
     return f"<div>{body}</div>"
 
 
@@ -364,6 +380,7 @@ def plain(text: str, why: str = "") -> str:
 
 def error_output(why: str):
     """Make an output that says why a cell stopped."""
+    why = _text(why)
     name, _, rest = why.partition(": ")
     return new_output("error", ename=name, evalue=rest, traceback=[f"✗ {why}"])
 
