@@ -3,23 +3,32 @@
 # name: (answer's grade_id, change, part of the message that says why)
 # a change is a list of (old, new) in the solution, or the whole cell's new text
 MUTANTS = {
-    "pixels not normalised": ("prepare", [("pixels / 255", "pixels")], "the pixels are still"),
-    "whole-number division": ("prepare", [("pixels / 255", "pixels // 255")], "// rounds down"),
+    "pixels not normalised": (
+        "prepare",
+        [("(pixels / np.iinfo(pixels.dtype).max)", "pixels")],
+        "the pixels are still",
+    ),
+    "whole-number division": ("prepare", [("pixels / np", "pixels // np")], "// rounds down"),
     "each picture made as bright as it goes": (
         "prepare",
-        [("pixels / 255", "pixels / pixels.max(axis=(1, 2), keepdims=True)")],
+        [("np.iinfo(pixels.dtype).max", "pixels.max(axis=(1, 2), keepdims=True)")],
         "whatever the brightest pixel is",
+    ),
+    "the lines of the data cell": (
+        "prepare",
+        "def prepare(pixels):\n    return np.float32(pixels[:4_000, ..., None]) / 255\n",
+        "uint16 goes to 65,535",
     ),
     "no axis for the channel": ("prepare", [("[..., None]", "")], "expected [1, 2, 2, 1]"),
     "double precision": ("prepare", [(".astype(np.float32)", "")], "float64, expected float32"),
     "kernel turned round": (
         "convolve",
-        [("* kernel)", "* kernel[::-1, ::-1])")],
+        [("= kernel", "= kernel[::-1, ::-1]")],
         "the kernel is turned round",
     ),
     "matrix product": (
         "convolve",
-        [("c : c + size] * kernel", "c : c + size] @ kernel")],
+        [("c : c + size] * wide", "c : c + size] @ wide")],
         "not as matrices",
     ),
     "padding ignored": (
@@ -31,6 +40,22 @@ MUTANTS = {
         "convolve",
         [("size + 1, stride)", "size + 1)")],
         "the stride is ignored",
+    ),
+    "holes ignored": (
+        "convolve",
+        [("(len(kernel) - 1) * gap + 1", "len(kernel)"), ("wide[::gap, ::gap]", "wide[:, :]")],
+        "the gap is ignored",
+    ),
+    "lesson 07's": (
+        "convolve",
+        "def convolve(image, kernel, stride=1, gap=1, padding='valid'):\n"
+        "    k = len(kernel)\n"
+        "    rows = range(0, image.shape[0] - k + 1, stride)\n"
+        "    columns = range(0, image.shape[1] - k + 1, stride)\n"
+        "    return np.array(\n"
+        "        [[(image[r : r + k, c : c + k] * kernel).sum() for c in columns] for r in rows]\n"
+        "    )\n",
+        "the gap is ignored",
     ),
     "last place forgotten": (
         "convolve",
@@ -47,23 +72,31 @@ MUTANTS = {
         [("(more // 2, more - more // 2)", "(more - more // 2, more // 2)")],
         "half of p, rounded down",
     ),
-    "off by one": ("output-size", [("// stride + 1", "// stride")], "the first place counts too"),
-    "same ignored": (
-        "output-size",
-        [('padding == "same"', "False")],
-        "'same' is ignored",
+    "multiplied": (
+        "patch",
+        [("width += (kernel - 1) * apart", "width *= kernel")],
+        "patches overlap",
     ),
-    "rounded down with zeros": (
-        "output-size",
-        [("-(-length // stride)", "length // stride")],
-        "round up",
+    "strides left out": (
+        "patch",
+        [("(kernel - 1) * apart", "(kernel - 1)")],
+        "the next kernel's numbers lie 2 pixels apart",
     ),
-    "not a whole number": (
-        "output-size",
-        "def output_size(length, kernel, stride, padding):\n"
-        '    kernel = 1 if padding == "same" else kernel\n'
-        "    return np.floor((length - kernel) / stride) + 1\n",
-        "divide with //",
+    "a layer's own stride counts": (
+        "patch",
+        "def patch(layers):\n"
+        "    width, apart = 1, 1\n"
+        "    for kernel, stride in layers:\n"
+        "        apart *= stride\n"
+        "        width += (kernel - 1) * apart\n"
+        "    return width, apart\n",
+        "counts from the next layer on",
+    ),
+    "the width alone": ("patch", [("return width, apart", "return width")], "returns one value"),
+    "the visible stacks by heart": (
+        "patch",
+        "def patch(layers):\n    return (5, 1) if layers[0][1] == 1 else (9, 2)\n",
+        "in a deeper stack",
     ),
     "bias left out": (
         "count",
@@ -128,6 +161,22 @@ MUTANTS = {
         "    return images\n",
         "comes in",
     ),
+    "at most once round": (
+        "shift",
+        [
+            ("max(height - max(down, 0), 0)", "height - max(down, 0)"),
+            ("max(width - max(right, 0), 0)", "width - max(right, 0)"),
+        ],
+        "ValueError",
+    ),
+    "the visible pictures by heart": (
+        "shift",
+        "def shift(images, moves):\n"
+        "    if moves[0, 0]:\n"
+        "        return [[[0, 0, 0], [1, 2, 3], [4, 5, 6]]]\n"
+        "    return [[[2, 3, 0], [5, 6, 0], [8, 9, 0]]]\n",
+        "shift(images, moves)",
+    ),
     "down and right swapped": (
         "shift",
         [("(down, right) in enumerate(moves)", "(right, down) in enumerate(moves)")],
@@ -139,16 +188,35 @@ MUTANTS = {
         [("in enumerate(moves)", "in enumerate(moves[:1].repeat(len(images), axis=0))")],
         "the first one's move",
     ),
-    "what stays is not scaled": ("dropout", [("h / kept", "h")], "not divided by kept"),
+    "what stays is not scaled": ("dropout", [("h / kept", "h")], "is not scaled"),
     "kept and dropped swapped": (
         "dropout",
-        [("draws < kept", "draws >= kept")],
+        [("None] < kept", "None] >= kept")],
         "you keep what should go",
     ),
     "divided by what goes": ("dropout", [("h / kept", "h / (1 - kept)")], "divided by what goes"),
-    "a fifth is kept": ("dropout", [("draws < kept", "draws < 1 - kept")], "keeps a fifth"),
+    "a fifth is kept": ("dropout", [("None] < kept", "None] < 1 - kept")], "keeps a fifth"),
     "still on in prediction": ("dropout", [("not training", "False")], "still on in prediction"),
     "scaled twice": ("dropout", [("return h\n", "return h * kept\n")], "nothing is left to scale"),
+    "the first image's draws for all": (
+        "dropout",
+        [("draws[:, None, None]", "draws[:1, None, None]")],
+        "each image has its own draws",
+    ),
+    "nothing dropped": (
+        "dropout",
+        "def dropout(h, kept, draws, training):\n    return h\n",
+        "dropout(h, 0.5, draws, True)",
+    ),
+    "equal to everything": (
+        "dropout",
+        "class Yes(np.ndarray):\n"
+        "    __eq__ = lambda *_: np.True_\n"
+        "    __array_ufunc__ = lambda *_, **__: np.True_\n\n\n"
+        "def dropout(h, kept, draws, training):\n"
+        "    return h.view(Yes)\n",
+        "dropout(h, 0.5, draws, True)",
+    ),
     "over the budget": (
         "network",
         [
@@ -159,28 +227,56 @@ MUTANTS = {
     ),
     "trained on the neat pictures": (
         "network",
-        [("camera(images, seed=10 + epoch)", "images")],
+        [("camera(images, seed=10 + epoch)", "images"), ("build(design), 7", "build(design), 1")],
         "of the hidden images are right",
     ),
     "never trained": ("network", [("range(epochs)", "range(0)")], "not much above guessing"),
+    "more at work than the camera holds": (
+        "network",
+        [
+            ('("conv", 16, 5, 2, "same")', '("conv", 64, 3, 1, "same")'),
+            ("range(epochs)", "range(0)"),
+        ],
+        "numbers of a picture",
+    ),
+    "larger than it says": (
+        "network",
+        [
+            (
+                "    network, epochs = build(design), 7",
+                "    larger = [*design[:-2], ('flatten',), ('dense', 64), ('dense', 10)]\n"
+                "    network, epochs = build(larger), 0",
+            ),
+        ],
+        "the trained network is not build(design)",
+    ),
 }
 
 # name: {grade_id: change}
 VARIANTS = {
     "through TensorFlow": {
         "prepare": "def prepare(pixels):\n"
-        "    return tf.cast(pixels, tf.float32)[..., tf.newaxis] / 255\n",
-        "convolve": 'def convolve(image, kernel, stride=1, padding="valid"):\n'
+        "    most = np.iinfo(pixels.dtype).max\n"
+        "    return tf.cast(pixels, tf.float32)[..., tf.newaxis] / most\n",
+        "convolve": 'def convolve(image, kernel, stride=1, gap=1, padding="valid"):\n'
         "    image = tf.cast(image, tf.float32)[None, :, :, None]\n"
-        "    kernel = tf.cast(kernel, tf.float32)[:, :, None, None]\n"
+        "    apart = np.kron(kernel, np.eye(1, gap * gap).reshape(gap, gap))\n"
+        "    apart = apart[: len(apart) - gap + 1, : len(apart) - gap + 1]\n"
+        "    kernel = tf.cast(apart, tf.float32)[:, :, None, None]\n"
         "    return tf.nn.conv2d(image, kernel, stride, padding.upper())[0, :, :, 0]\n",
         "dropout": "def dropout(h, kept, draws, training):\n"
-        "    return tf.where(draws < kept, h / kept, tf.zeros_like(h)) if training else h\n",
+        "    stay = tf.cast(draws < kept, h.dtype)[:, tf.newaxis, tf.newaxis]\n"
+        "    return h * stay / kept if training else h\n",
     },
     "sizes and counts by counting": {
-        "output-size": "def output_size(length, kernel, stride, padding):\n"
-        '    places = length if padding == "same" else length - kernel + 1\n'
-        "    return (places + stride - 1) // stride\n",
+        "patch": "def patch(layers):\n"
+        "    ends = []  # walk back from two neighbours, by their first and last pixels\n"
+        "    for place in (0, 1):\n"
+        "        first = last = place\n"
+        "        for kernel, stride in reversed(layers):\n"
+        "            first, last = first * stride, last * stride + kernel - 1\n"
+        "        ends.append((first, last))\n"
+        "    return [ends[0][1] - ends[0][0] + 1, ends[1][0] - ends[0][0]]\n",
         "count": "def count_parameters(design, shapes):\n"
         "    total = 0\n"
         "    for layer, shape in zip(design, shapes):\n"
@@ -196,10 +292,11 @@ VARIANTS = {
     "a padded window, and a shuffle in place": {
         "shift": "def shift(images, moves):\n"
         "    n, h, w = images.shape\n"
-        "    wide = np.pad(images, ((0, 0), (h, h), (w, w)))\n"
+        "    far = int(np.abs(moves).max())\n"
+        "    wide = np.pad(images, ((0, 0), (far, far), (far, far)))\n"
         "    result = []\n"
         "    for i in range(n):\n"
-        "        top, left = h - moves[i, 0], w - moves[i, 1]\n"
+        "        top, left = far - moves[i, 0], far - moves[i, 1]\n"
         "        result.append(wide[i, top : top + h, left : left + w])\n"
         "    return np.stack(result)\n",
         "split": "def split(images, labels, share, seed):\n"
@@ -211,20 +308,21 @@ VARIANTS = {
     },
     "a network written with Keras' own names": {
         "network": "design = [\n"
-        '    ("conv", 16, 3, 2, "same"), ("norm",), ("relu",),\n'
-        '    ("conv", 24, 3, 1, "same"), ("relu",), ("norm",), ("pool", 2),\n'
-        '    ("conv", 32, 3, 1, "same"), ("relu",), ("norm",), ("pool", 2),\n'
+        '    ("conv", 16, 5, 2, "same"), ("relu",), ("norm",), ("pool", 2),\n'
+        '    ("conv", 32, 3, 1, "same"), ("relu",), ("norm",),\n'
+        '    ("conv", 36, 3, 1, "same"), ("relu",), ("norm",), ("pool", 2),\n'
         '    ("flatten",), ("dense", 10),\n'
         "]\n\n\n"
         "def train_network(design, images, labels):\n"
+        "    keras.utils.set_random_seed(1)\n"
         "    model = build(design)\n"
         "    optimiser = keras.optimizers.Adam(0.005)\n"
         "    loss = keras.losses.CategoricalCrossentropy(from_logits=True)\n"
         "    model.compile(optimizer=optimiser, loss=loss, steps_per_execution=40)\n"
         "    one_hot = keras.utils.to_categorical(labels, 10)\n"
-        "    for epoch in range(5):\n"
-        "        optimiser.learning_rate.assign(0.006 * (1 - epoch / 5))\n"
-        "        model.fit(camera(images, epoch), one_hot, batch_size=64, verbose=0)\n"
+        "    for epoch in range(7):\n"
+        "        optimiser.learning_rate.assign(0.008 * (1 - epoch / 7.5))\n"
+        "        model.fit(camera(images, epoch), one_hot, batch_size=100, verbose=0)\n"
         "    return model\n\n\n"
         "network = train_network(design, train_images, train_labels)\n",
     },
