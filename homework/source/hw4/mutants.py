@@ -245,7 +245,7 @@ MUTANTS = {
             (
                 "    network, epochs = build(design), 7",
                 "    larger = [*design[:-2], ('flatten',), ('dense', 64), ('dense', 10)]\n"
-                "    network, epochs = build(larger), 0",
+                "    return build(larger)\n    network, epochs = None, 0",
             ),
         ],
         "the trained network is not build(design)",
