@@ -140,10 +140,21 @@ def test_every_figure_in_its_outputs_has_alternative_text(path):
 
 def claims(cell):
     """Return what the claims of a cell are about: of each, its second argument."""
-    nodes = list(ast.walk(ast.parse(cell.source)))
-    calls = [node for node in nodes if isinstance(node, ast.Call)]
-    found = [call.args[1] for call in calls if getattr(call.func, "id", "") == "claim"]
-    return found + [node.test for node in nodes if isinstance(node, ast.Assert)]
+    calls = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, ast.Call)]
+    return [call.args[1] for call in calls if getattr(call.func, "id", "") == "claim"]
+
+
+@each_notebook
+def test_nothing_is_asserted_that_would_stop_a_learner(path):
+    """Claims converse; an assert would end the lesson. Checks of exercises catch their own."""
+    for cell in cells(path):
+        if "check" in tags(cell):
+            continue
+        for node in ast.walk(ast.parse(cell.source)):
+            name = ast.unparse(node) if isinstance(node, ast.Attribute | ast.Name) else ""
+            stops = ("np.testing.", "tf.debugging.assert", "AssertionError")
+            bare = isinstance(node, ast.Assert) or name.startswith(stops)
+            assert not bare, f"claim it (libs.claims):\n{cell.source}"
 
 
 @each_notebook
