@@ -4,9 +4,11 @@ import ctypes
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import nbformat
@@ -149,6 +151,9 @@ def enter_kept(course, student: str, renderer, words="Because.", outputs=(), mor
         book.enter(record)
 
 
+resource_tracker.ensure_running()  # lives as long as this process: no leftover
+
+
 def start_grading(root: Path, workers: int = 2, begin=(), **environment) -> subprocess.Popen:
     """Start ``python -m grader grade``; this process inherits whatever it leaves behind.
 
@@ -159,6 +164,8 @@ def start_grading(root: Path, workers: int = 2, begin=(), **environment) -> subp
     return subprocess.Popen(
         [*line, "--workers", str(workers)],
         start_new_session=True,  # as a terminal's command has a process group of its own
+        # tests that run in a shell's background ignore Ctrl+C, and would pass that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
