@@ -158,7 +158,10 @@ def server():
     create = [programs / "initdb", *data, "-U", "grader", "-A", "trust", "-E", "UTF8", "--no-sync"]
     subprocess.run([*line, *create], check=True, **options)
     started = subprocess.Popen(
-        [*line, programs / "postgres", *data, "-k", folder, "-h", "", "-F"], **options
+        [*line, programs / "postgres", *data, "-k", folder, "-h", "", "-F"],
+        # tests that run in a shell's background ignore Ctrl+C, and would pass that on
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
     )
     url = f"postgresql+psycopg2://grader@/postgres?host={folder}"
     try:

@@ -66,11 +66,12 @@ class Watch:
         processes = [_Process(self.proc, number) for number in before]
         if sum(process.files for process in processes) > FILES:  # each may hold a queue
             return f"kept more than {FILES} files and sockets open", False
+        counted = _without_borrowers(processes)
         elsewhere = self._files() + self._queues()
         # pages that forks share count once in the second sum; slower, so only when in doubt
         if (
-            elsewhere + sum(process.bytes for process in processes) > self.limit
-            and elsewhere + sum(process.shared_once() for process in processes) > self.limit
+            elsewhere + sum(process.bytes for process in counted) > self.limit
+            and elsewhere + sum(process.shared_once() for process in counted) > self.limit
         ):
             return f"used more than {self.memory:g} GB of memory", False
         return "", any(p.gone for p in processes) or self._numbers() != before
@@ -141,7 +142,9 @@ class _Process:
                     if b"VmPTE" in (text := _read(proc, f"{place}/status")):
                         self.place, status = place, text
                         break
-        self.gone = not status
+        self.gone, self.number = not status, number
+        self.parent = _field(status, b"PPid").decode()
+        self.waits = _field(status, b"State")[:1] == b"D"
         self.tables = _kilobytes(status, b"VmPTE")
         self.own = sum(_kilobytes(status, name) for name in (b"RssAnon", b"VmSwap"))
         self.bytes = self.own + self.tables
@@ -164,6 +167,22 @@ class _Process:
         # before Linux 5.3 it does not part the pages of files, which need not be kept
         own = b"Pss_Anon" if b"Pss_Anon" in told else b"Pss"
         return self.tables + sum(_kilobytes(told, name) for name in (own, b"SwapPss"))
+
+
+def _without_borrowers(processes: list[_Process]) -> list[_Process]:
+    """Leave out each child that has its parent's memory until its own program begins (vfork).
+
+    Its parent waits for it, uninterruptibly, and has no second one; both show the same sizes.
+    """
+    waiting = {process.number: process for process in processes if process.waits}
+    kept = []
+    for process in processes:
+        parent = waiting.get(process.parent)
+        if parent and (process.own, process.tables) == (parent.own, parent.tables):
+            del waiting[process.parent]
+        else:
+            kept.append(process)
+    return kept
 
 
 def _list(proc: int, path: str) -> list[str]:
