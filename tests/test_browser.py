@@ -189,7 +189,7 @@ with Dashboard(data.valid, predict, total=200) as board:
 
 
 def test_the_dashboard_moves_while_it_trains_and_quizzes_answer(page, lab, home):
-    names = [path.name[:2] for path in LESSONS]
+    names = [path.name.split("-")[0] for path in LESSONS]
     write_notebook(home, "live.ipynb", DASHBOARD, *(f'quiz("{name}")' for name in names))
     open_notebook(page, lab, "live.ipynb")
     page.evaluate(

@@ -147,7 +147,7 @@ def complaints(lessons, glossary) -> list[str]:
             wrong.append(f"{name}: does not end with one link to its lesson")
         elif bolds and back != [f"{bolds[0].lesson}#{bolds[0].section}"]:
             wrong.append(f"{name}: leads to {back[0]}, defined in {bolds[0]}")
-        elif not last.startswith(f"→ [lesson {back[0][:2]}, "):
+        elif not last.startswith(f"→ [lesson {back[0].split('-')[0]}, "):
             wrong.append(f"{name}: names another lesson than it leads to")
         for link in itertools.chain(*entry.links[:-1]):
             if link.startswith("#") and (link[1:] not in known or link == f"#{name}"):
@@ -163,7 +163,7 @@ def complaints(lessons, glossary) -> list[str]:
     return wrong
 
 
-LESSONS = {path.name: prose(path) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]-*.ipynb"))}
+LESSONS = {path.name: prose(path) for path in sorted(NOTEBOOKS.glob("[0-9][0-9]*-*.ipynb"))}
 ENTRIES = prose(NOTEBOOKS / GLOSSARY)
 
 

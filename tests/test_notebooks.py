@@ -16,8 +16,13 @@ from libs.check import Verdict
 from tools.setup_cell import NAME, SOURCE
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d-", path.name)]
+LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
+def number(name):
+    """Return a lesson's number: 03, or 01b of an optional one, which belongs to 01."""
+    return name.split("-")[0]
 
 
 def cells(path, kind="code"):
@@ -43,7 +48,11 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 
 def test_there_are_lessons():
     assert LESSONS
-    assert [path.stem[:2] for path in LESSONS] == [f"{number:02}" for number in range(len(LESSONS))]
+    numbers = [number(path.stem) for path in LESSONS]
+    main = [name for name in numbers if name.isdigit()]
+    assert main == [f"{n:02}" for n in range(len(main))]
+    assert {name[:2] for name in numbers} == {*main}
+    assert len({*numbers}) == len(numbers)
 
 
 @each_notebook
@@ -192,9 +201,9 @@ def test_it_is_written_to_be_read(path):
 @each_lesson
 def test_it_begins_and_ends_like_a_lesson(path):
     notebook = nbformat.read(path, as_version=4)
-    number, course = path.name[:2], notebook.metadata.course
+    name, course = number(path.name), notebook.metadata.course
     opening = notebook.cells[0].source
-    assert opening.startswith(f"# {number} · {course['title']}\n")
+    assert opening.startswith(f"# {name} · {course['title']}\n")
     minutes = "1 minute" if course["minutes"] == 1 else f"{course['minutes']} minutes"
     assert f"> **Runs in** about {minutes} on a laptop CPU.\n" in opening
     setup, first = cells(path)[:2]
@@ -211,7 +220,7 @@ def test_it_begins_and_ends_like_a_lesson(path):
     ):
         assert f"]({link})" in opening, "run python tools/setup_cell.py"
     last = [cell for cell in notebook.cells if cell.cell_type == "code"][-1]
-    assert f'quiz("{number}")' in last.source
+    assert f'quiz("{name}")' in last.source
 
 
 def metadata(lesson):
@@ -227,9 +236,9 @@ def before(lessons):
 def test_its_opening_box_names_what_it_needs(path):
     """Its metadata may name lessons besides that those need in turn, and the box need not."""
     box = cells(path, "markdown")[0].source.partition("**You need**")[2].partition("**Runs in**")[0]
-    links = re.findall(r"\[([^\]]+)\]\((\d\d-[\w-]+)\.ipynb\)", box)
+    links = re.findall(r"\[([^\]]+)\]\((\d\d[a-z]?-[\w-]+)\.ipynb\)", box)
     for text, lesson in links:
-        assert text == f"{lesson[:2]} · {metadata(lesson)['title']}"
+        assert text == f"{number(lesson)} · {metadata(lesson)['title']}"
     named, needed = [lesson for _, lesson in links], metadata(path.stem)["prerequisites"]
     assert {*named} <= {*needed}
     assert before(named) == before(needed)
@@ -243,33 +252,33 @@ def test_the_map_and_the_table_of_lesson_00_say_what_the_lessons_say():
     rows = [
         line.split(" | ")[:2]
         for line in table.source.splitlines()
-        if re.match(r"\| \W?\d\d ", line)
+        if re.match(r"\| \W?\d\d[a-z]? ", line)
     ]
-    named = {stem: f"{stem[:2]} {course['title']}" for stem, course in courses.items()}
+    named = {stem: f"{number(stem)} {course['title']}" for stem, course in courses.items()}
     assert rows == [
         [f"| [{named[stem]}]({stem}.ipynb)" if stem != LESSONS[0].stem else f"| {named[stem]}",
          str(course["minutes"])]
         for stem, course in courses.items()
     ]  # fmt: skip
     (drawn,) = [cell.source for cell in cells(LESSONS[0]) if cell.source.startswith("lessons = [")]
-    lessons, arrows = (ast.literal_eval(node.value) for node in ast.parse(drawn).body)
-    for (name, _, _), course in zip(lessons, courses.values(), strict=True):
-        assert course["title"].lower().endswith(name.replace("\n", " ").lower())
+    (lessons,) = (ast.literal_eval(node.value) for node in ast.parse(drawn).body)
+    arrows = [(a, b) for b, *_, first in lessons for a in first.split()]
+    for (name, words, *_), (stem, course) in zip(lessons, courses.items(), strict=True):
+        assert name == number(stem)
+        assert course["title"].lower().endswith(words.replace("\n", " ").lower())
     # who follows the arrows has done all that a lesson needs on coming to it
-    for number, course in enumerate(courses.values()):
-        done, new = set(), {number}
+    for stem, course in courses.items():
+        done, new = set(), {number(stem)}
         while new := {a for a, b in arrows if b in new} - done:
             done |= new
-        needed = {int(lesson[:2]) for lesson in course["prerequisites"]}
-        assert needed <= done, (
-            f"{number:02} needs {sorted(needed - done)}, which lie on no arrow to it"
-        )
-        assert number not in done
+        needed = {number(lesson) for lesson in course["prerequisites"]}
+        assert needed <= done, f"{stem} needs {sorted(needed - done)}, which lie on no arrow to it"
+        assert number(stem) not in done
 
 
 @each_lesson
 def test_every_answer_of_its_quiz_has_feedback(path):
-    questions = json.loads((path.parent / "quiz" / f"{path.name[:2]}.json").read_text("utf-8"))
+    questions = json.loads((path.parent / "quiz" / f"{number(path.name)}.json").read_text("utf-8"))
     assert len(questions) >= 3
     for question in questions:
         assert question["question"].strip()

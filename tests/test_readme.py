@@ -81,10 +81,11 @@ def test_readme_maps_the_lessons_that_there_are():
     rows = {
         number: (cell, int(minutes))
         for number, cell, minutes in re.findall(
-            r"^\| (\d\d) \| (.+?) \| (\d+) \|", read("README.md"), re.MULTILINE
+            r"^\| (\d\d[a-z]?) \| (.+?) \| (\d+) \|", read("README.md"), re.MULTILINE
         )
     }
-    lessons = {p.name[:2]: p for p in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))}
+    paths = sorted((ROOT / "notebooks").glob("[0-9][0-9]*-*.ipynb"))
+    lessons = {path.name.split("-")[0]: path for path in paths}
     assert list(rows) == list(lessons)
     for number, (cell, minutes) in rows.items():
         course = json.loads(read(lessons[number]))["metadata"]["course"]

@@ -19,7 +19,7 @@ from project import WORKFLOWS
 from libs import ROOT
 from tools import colab, pretend_colab, setup_cell
 
-LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*-*.ipynb"))
 GOOGLE = "calls = []\n\ndef enable_custom_widget_manager():\n    calls.append(1)\n"
 PIP = """
 import json, os, sys

@@ -468,6 +468,15 @@ def test_afresh_of_what_is_fresh_keeps_nothing_and_of_what_is_missing_makes_it(c
     assert [path.name for path in course.work.glob("*.ipynb")] == [LESSON]
 
 
+@name_of("called", ["3b", "03b", "03b-more"])
+def test_afresh_of_an_optional_lesson(course, called):
+    course.change("03b-more.ipynb", to=notebook("More", "3 # more"))
+    course.run("copy")
+    course.edit(lambda page: page["cells"].pop(), "03b-more.ipynb")
+    course.run("fresh", called)
+    assert course.cells("03b-more.ipynb") == ["More", "3 # more"]
+
+
 @name_of(
     ("arguments", "said"),
     [

@@ -152,8 +152,8 @@ def main() -> int:
     python = build()
     before = versions(python)
     failed = False
-    for lesson in sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb")):
-        if arguments.lessons and lesson.name[:2] not in arguments.lessons:
+    for lesson in sorted((ROOT / "notebooks").glob("[0-9][0-9]*-*.ipynb")):
+        if arguments.lessons and lesson.name.split("-")[0] not in arguments.lessons:
             continue
         with tempfile.TemporaryDirectory() as folder:
             wrong, notes = run(lesson, python, Path(folder), arguments.whole)

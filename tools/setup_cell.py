@@ -90,7 +90,7 @@ def with_setup(notebook: dict, lesson: str) -> dict:
 
 def main() -> None:
     """Write what differs."""
-    lessons = sorted((ROOT / "notebooks").glob("[0-9][0-9]-*.ipynb"))
+    lessons = sorted((ROOT / "notebooks").glob("[0-9][0-9]*-*.ipynb"))
     pages = [ROOT / "README.md", *sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     texts = {path: addressed(path.read_text("utf-8"), lessons[0].name) for path in pages}
     for path in lessons:

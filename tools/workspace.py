@@ -211,11 +211,12 @@ def keep(path: Path, content: bytes) -> Path:
 
 
 def find(lesson: str) -> str:
-    """Return the name that is meant by ``3``, ``03``, or a name with or without its ending."""
+    """Return the name meant by ``3``, ``03``, ``01b``, or by itself with or without its ending."""
     found = [
         name
         for name in names()
-        if lesson in (name, Path(name).stem) or name.split("-")[0] == lesson.zfill(2)
+        if lesson in (name, Path(name).stem)
+        or name.split("-")[0] == lesson.zfill(2 + lesson[-1:].isalpha())
     ]
     if len(found) != 1:
         stems = ", ".join(Path(name).stem for name in names())
@@ -233,7 +234,7 @@ def listed(found: list[str]) -> str:
 def advice(name: str) -> str:
     """Say how to get the new version of a file."""
     number = name.split("-")[0]
-    lesson = number if number.isdigit() else Path(name).stem
+    lesson = number if number[:2].isdigit() else Path(name).stem
     return f"To get the new version and keep yours beside it: {command(lesson)}"
 
 
