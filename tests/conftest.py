@@ -9,6 +9,7 @@ from hypothesis import settings
 settings.register_profile("course", deadline=None, print_blob=True)
 settings.load_profile("course")
 
+pytest.register_assert_rewrite("hostile_class")  # its asserts are tests
 pytest_plugins = ["needs"]
 
 
