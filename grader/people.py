@@ -19,7 +19,8 @@ from grader.course import MOST_BYTES, Course, CourseError, is_id
 from grader.files import digest, read_plain, write
 from grader.layouts import Owner
 
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # Windows' devices
+# Windows' devices
+_RESERVED = re.compile(r"(con|prn|aux|nul|(?:com|lpt)[\d¹²³])(\..*)?", re.IGNORECASE)
 ROSTER_BYTES = 10 << 20
 
 
@@ -28,9 +29,14 @@ class Unknown(CourseError):
 
 
 def folded(text: str) -> str:
-    """Return what a text is where case and Unicode's forms make no difference."""
-    text = unicodedata.normalize("NFKC", text).casefold()
+    """Return what a text is where case, Unicode's forms and what can't be seen do not count."""
+    text = unicodedata.normalize("NFKC", _seen(text)).casefold()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKC", text))
+
+
+def _seen(text: str) -> str:
+    """Return a text without what has no width: joiners, marks of order and of direction."""
+    return "".join(c for c in text if unicodedata.category(c) != "Cf")
 
 
 @functools.lru_cache(100_000)
@@ -63,6 +69,11 @@ def clean(raw: str) -> str:
     return f"_{text}" if _RESERVED.fullmatch(text) else text or "nobody"
 
 
+def named_by_people(owner: Owner) -> bool:
+    """Return whether no LMS says who it is."""
+    return owner.layout in ("folders", "files")
+
+
 class Roster:
     """The course's own list of its people.
 
@@ -79,28 +90,30 @@ class Roster:
 
     def __init__(self, path: Path) -> None:
         self.path, self.ids, self.notes = path, {}, []
-        self.by_lms, self.by_name, self.by_sortable = (defaultdict(set) for _ in range(3))
-        self.names = {}
+        self.by_lms, self.by_number, self.by_name, self.by_sortable = (
+            defaultdict(set) for _ in range(4)
+        )
+        self.names, self.guessed = {}, False
         text = self._text(path)
         first, _, rest = text.partition("\n")
         if set_by_excel := re.fullmatch(r"\s*sep=(.)\s*", first):
             separator, text = set_by_excel[1], rest
         else:
-            separator = max(",;\t|", key=first.count)
-        # not DictReader: a cell may be missing, or too many
-        try:
-            rows = list(csv.reader(io.StringIO(text), delimiter=separator))
-        except csv.Error as error:
-            raise CourseError(f"{path} can't be read as CSV ({error}).") from None
-        head = [cell.strip().strip('"').casefold() for cell in rows[0]] if rows else []
+            separator = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
+        rows = self._rows(path, text, separator)
+        head = [_seen(cell).strip().strip('"').casefold() for cell in rows[0]] if rows else []
         if "id" not in head or not {"name", "lms"} & {*head}:
             found = ", ".join(filter(None, head))[:100] or "nothing"
             raise CourseError(
                 f"{path} needs the columns id and name, or id and lms; its first line has: {found}."
             )
+        if twice := [name for name in ("id", "name", "lms") if head.count(name) > 1]:
+            raise CourseError(f"{path} has more than one column {twice[0]}. Leave one.")
         lines, seen = defaultdict(list), {}
         for number, row in enumerate(rows[1:], 2):
-            cells = {k: " ".join(cell.split()) for k, cell in zip(head, row, strict=False)}
+            # Excel's ="007" keeps the zeros of a number
+            plain = (re.sub('^="(.*)"$', r"\1", " ".join(_seen(cell).split())) for cell in row)
+            cells = dict(zip(head, plain, strict=False))
             if not any(cells.values()):
                 continue
             raw = unicodedata.normalize("NFC", cells.get("id", ""))
@@ -114,8 +127,11 @@ class Roster:
                 )
             lines[student].append(number)
             self.ids[folded(raw)] = student
-            if lms := re.sub(r"^participant\s+(?=\d)", "", cells.get("lms", ""), flags=re.I):
+            if lms := cells.get("lms"):
                 self.by_lms[folded(lms)].add(student)
+                # Moodle's "Participant 7", in any language; a table's 7.0
+                number = re.fullmatch(r"(?:\D*\s)?(\d+)(?:\.0+)?", lms)
+                self.by_number[number[1] if number else folded(lms)].add(student)
             if name := cells.get("name"):
                 self.names[student] = name
                 self.by_name[name_key(name)].add(student)
@@ -130,7 +146,20 @@ class Roster:
                 raise CourseError(f"{path}: the LMS's {lms} is {who}. Whose is it?")
 
     @staticmethod
-    def _text(path: Path) -> str:
+    def _rows(path: Path, text: str, separator: str) -> list[list[str]]:
+        # not DictReader: a cell may be missing, or too many
+        for strict in (True, False):
+            try:
+                return list(csv.reader(io.StringIO(text), delimiter=separator, strict=strict))
+            except csv.Error as error:
+                if "unexpected end" in str(error):  # the last people would be part of a cell
+                    error = "a quotation mark is never closed"
+                elif strict:
+                    continue
+                raise CourseError(f"{path} can't be read as CSV ({error}).") from None
+        return []
+
+    def _text(self, path: Path) -> str:
         """Return a table's text: Excel writes UTF-8, UTF-16 or Windows' own."""
         content = read_plain(path.resolve(), ROSTER_BYTES)
         if content is None:
@@ -146,25 +175,31 @@ class Roster:
         try:
             text = content.decode(encoding)
         except UnicodeDecodeError:
-            text = content.decode("cp1252", "replace")
+            text, self.guessed = content.decode("cp1252", "replace"), True
         return re.sub("\r\n?", "\n", text.replace("\0", "")).lstrip("\ufeff\n")
 
     def find(self, owner: Owner) -> set[str]:
         """Return whom an export may mean."""
-        named = owner.layout in ("folders", "files")
+        named = named_by_people(owner)
         if named and folded(owner.lms) in self.ids:
             return {self.ids[folded(owner.lms)]}
-        key = name_key(owner.lms if named else owner.name)
-        order = (self.by_name, self.by_sortable)
-        by_name = next(
-            (t[key] for t in order[:: -1 if owner.layout == "canvas" else 1] if key in t), set()
-        )
-        by_lms = self.by_lms.get(folded(owner.lms), set())
-        if by_lms and owner.layout == "moodle" and key and not by_lms & by_name:
+        keys = [name_key(name) for name in ([owner.lms] if named else owner.names)]
+        order = (self.by_name, self.by_sortable)[:: -1 if owner.layout == "canvas" else 1]
+        by_name = next((t[key] for key in keys for t in order if key in t), set())
+        by_lms = self._by_lms(owner)
+        if by_lms and owner.layout == "moodle" and keys and not by_lms & by_name:
             # its numbers change from assignment to assignment
-            known = [self.names[student] for student in by_lms if student in self.names]
-            return by_name if known and key not in map(name_key, known) else set(by_lms)
+            known = {name_key(self.names[student]) for student in by_lms & {*self.names}}
+            return by_name if known and not known & {*keys} else set(by_lms)
         return set(by_lms or by_name)
+
+    def _by_lms(self, owner: Owner) -> set[str]:
+        found = self.by_lms.get(folded(owner.lms))
+        return found or (not named_by_people(owner) and self.by_number.get(owner.lms)) or set()
+
+    def tells(self, owner: Owner) -> bool:
+        """Return whether the column ``lms`` has someone."""
+        return bool(self._by_lms(owner))
 
 
 class People:
@@ -216,7 +251,7 @@ class People:
         earlier = self._earlier(assignment, owner)
         namesakes = len(count[name_key(owner.name)]) if owner.name else 1
         listed = roster.find(owner) if roster else set()
-        if roster and namesakes > 1 and not roster.by_lms.get(folded(owner.lms)):
+        if roster and namesakes > 1 and not roster.tells(owner):
             # the name may mean either, whatever the roster knows of it
             if listed and len(earlier) != 1:
                 raise self._ambiguous(owner, listed)
@@ -238,13 +273,12 @@ class People:
         if owner.layout != "moodle" or not owner.name:
             return False
         names = {about.get("name") for s in listed for about in self.known.get(s, {}).values()}
-        return bool(names - {"", None}) and name_key(owner.name) not in map(
-            name_key, names - {None}
-        )
+        names -= {"", None}
+        return bool(names) and not {*map(name_key, names)} & {*map(name_key, owner.names)}
 
     def _earlier(self, assignment: str, owner: Owner) -> set[str]:
         """Return who had this number in this assignment, or in any if it lasts."""
-        if owner.layout in ("folders", "files") and owner.lms in self.known:
+        if named_by_people(owner) and owner.lms in self.known:
             layouts = {about.get("layout") for about in self.known[owner.lms].values()}
             if not layouts & {"folders", "files"}:  # called by the id that we gave
                 return {owner.lms}
@@ -259,12 +293,16 @@ class People:
     def _by_name(self, owner: Owner) -> set[str]:
         if owner.layout != "moodle" or not owner.name:
             return set()
-        return {
-            student
-            for student, assignments in self.known.items()
-            for about in assignments.values()
-            if about.get("name") and name_key(about["name"]) == name_key(owner.name)
-        }
+        for name in owner.names:
+            found = {
+                student
+                for student, assignments in self.known.items()
+                for about in assignments.values()
+                if about.get("name") and name_key(about["name"]) == name_key(name)
+            }
+            if found:
+                return found
+        return set()
 
     def _ambiguous(self, owner: Owner, students: set[str]) -> Unknown:
         who = ", ".join(sorted(students))

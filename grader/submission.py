@@ -57,7 +57,7 @@ def read_notebook(content: bytes) -> nbformat.NotebookNode:
     """
     if len(content) > FILE_BYTES:
         raise SubmissionError(f"The notebook is larger than {FILE_BYTES >> 20} MB.")
-    text = _decoded(content)
+    text = decoded(content)
     if len(text) > NOTEBOOK_BYTES:
         text = _without_outputs(text)
         if len(text) > NOTEBOOK_BYTES:
@@ -77,7 +77,7 @@ def read_notebook(content: bytes) -> nbformat.NotebookNode:
     return nbformat.from_dict(notebook)  # new_notebook would repair and complain
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> str:
     """Return a file's text: UTF-8, 16 or 32 as JSON may be, else Windows' own."""
     try:
         text = content.decode(json.detect_encoding(content), "surrogatepass")

@@ -19,6 +19,11 @@ _HOURS = {
     **{"EST": -5, "CDT": -5, "CST": -6, "MDT": -6, "MST": -7, "PDT": -7, "PST": -8, "AKDT": -8},
     **{"AKST": -9, "HST": -10},
 }
+# what programs write after an offset or a zone: JavaScript its name, Java its place
+_REMARK = re.compile(r"([+-]\d\d:?\d\d|\dZ) ?(?:\([^)]*\)|\[[^\]]*\])$")
+# UTC+2 is two hours ahead, which dateutil takes for two behind, as POSIX has it for names
+_AHEAD = re.compile(r"(?<![\w/])(?:UTC|GMT) ?(?=[+-]\d)", re.IGNORECASE)
+_BEFORE_YEAR = re.compile(r"(?<=:\d\d) ([A-Z]{1,5}) (\d{4})$")  # as the command date has it
 _ZONE = re.compile(r"(?<=[\d\sM])\s*\(?([A-Za-z]+(?:/[A-Za-z_+\-\d]+)+|[A-Za-z]{1,5})\)?$")
 
 
@@ -36,9 +41,14 @@ def read_time(text: str) -> datetime.datetime | None:
     '2030-03-02 08:00:00+00:00'
     >>> str(read_time("Saturday, 2 March 2030, 11:59 PM"))
     '2030-03-02 23:59:00+00:00'
+    >>> str(read_time("Sat Mar 02 2030 09:00:00 GMT+0100 (CET)"))
+    '2030-03-02 08:00:00+00:00'
     >>> read_time("yesterday")
     """
-    text = " ".join(text.split())
+    text = " ".join(text.replace("\N{MINUS SIGN}", "-").split())
+    text = _AHEAD.sub(" ", _BEFORE_YEAR.sub(r" \2 \1", _REMARK.sub(r"\1", text)))
+    if re.search(r":\d\d[\d.,]* ?(?![AP]M\b)[A-Z]{2,} ?[+-]\d", text, re.IGNORECASE):
+        return None  # EST-5, EST+5: some mean the one, some the other
     zone = datetime.UTC
     if (match := _ZONE.search(text)) and match[1].upper() not in ("AM", "PM", "A", "P"):
         if (zone := _zone(match[1])) is None:

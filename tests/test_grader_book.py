@@ -178,6 +178,14 @@ NINE = datetime.datetime(2030, 3, 2, 9, tzinfo=datetime.UTC)
         *("2030-03-02 04:00:00 EST", "2030-03-02T14:30:00+05:30", "2030-03-02T14:30:00+0530"),
         *("Saturday, 2 March 2030, 9:00 AM", "Mar 2, 2030 at 9am", "2030-03-02 04:00 -05"),
         *("Sat, 02 Mar 2030 09:00:00 GMT", "2030-03-02 18:00 Asia/Tokyo", " 2030-03-02 09:00 \n"),
+        *(
+            "2030-03-02 11:00 UTC+2",
+            "2030-03-02 04:00 GMT-0500",
+            "2030-03-02 04:00 \N{MINUS SIGN}05:00",
+        ),
+        *("Sat Mar 02 2030 10:00:00 GMT+0100 (Central European Standard Time)",),
+        *("2030-03-02T10:00:00+01:00[Europe/Berlin]", "2030-03-02 14:00 Etc/GMT-5"),
+        *("Sat Mar  2 10:00:00 CET 2030", "2030-03-02 10:00:00 (CET)"),
         *("\ufeff2030-03-02 09:00:00 UTC", "2030-03-02 14:30 +05:30", "2030-03-02 10:00 MEZ"),
     ],
 )
@@ -192,7 +200,14 @@ def test_a_time_counts_in_any_zone(text, tmp_path):
     "text",
     [
         *("yesterday", "2030-03-02 09:00 IST", "03/02/2030 09:00", "12:00", "2030", "Mar 2 at 9am"),
-        *("2030-13-40 09:00", "2030-03-02 09:00 Mars/Base", "\ud7ff", "9" * 50, "[]"),
+        *(
+            "2030-13-40 09:00",
+            "2030-03-02 09:00 Mars/Base",
+            "2030-03-02 09:00 EST-5",
+            "\ud7ff",
+            "9" * 50,
+            "[]",
+        ),
     ],
 )
 def test_a_time_that_can_t_be_told_is_said(text, tmp_path):
@@ -201,6 +216,13 @@ def test_a_time_that_can_t_be_told_is_said(text, tmp_path):
     about = metadata(Submission("s", tmp_path / "hw0.ipynb"))
     assert about["submitted"] == ""
     assert about["unread_time"]
+
+
+def test_a_time_is_read_in_any_encoding(tmp_path):
+    for encoding in ("utf-8-sig", "utf-16", "utf-16-le", "utf-32"):
+        (tmp_path / "timestamp.txt").write_bytes("2030-03-02 09:00:00\r\n".encode(encoding))
+        about = metadata(Submission("s", tmp_path / "hw0.ipynb"))
+        assert about["submitted"] == "2030-03-02 09:00:00 UTC"
 
 
 def test_a_part_of_a_second_is_kept():

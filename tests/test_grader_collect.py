@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from grader.__main__ import main
 from grader.commands import collect as collecting
-from grader.commands.collect import collect
+from grader.commands.collect import collect, settle
 from grader.course import Course, CourseError, is_id
 from grader.layouts import Owner
 from grader.people import People, clean, folded, name_key
@@ -129,6 +129,17 @@ LAYOUTS = {
         {f"a/G1/{JANE}file/hw0.ipynb": "j", f"a/G2/{ROE}file/hw0.ipynb": "r"},
         "101 102",
     ),
+    "Moodle before 4.0, in groups": (
+        {
+            "Lab-1-Jane Doe_101_assignsubmission_file_hw0.ipynb": "j",
+            "Lab-1-José Roe_102_assignsubmission_file_hw0.ipynb": "r",
+        },
+        "101 102",
+    ),
+    "Moodle, Windows' paths": (
+        {f"C:\\all\\{JANE}file\\hw0.ipynb": "j", f"C:\\all\\{ROE}file\\hw0.ipynb": "r"},
+        "101 102",
+    ),
     "Canvas": ({"doejane_41_900_hw0.ipynb": "j", "roejos_LATE_42_901_hw0-1.ipynb": "r"}, "41 42"),
     "Canvas, a group": ({"team_a_41_900_hw0.ipynb": "j", "b_42_901_1_2_hw0.ipynb": "r"}, "41 42"),
     "Canvas, anonymous": (
@@ -138,6 +149,7 @@ LAYOUTS = {
     "Canvas, unpacked": ({"x/d_41_900_hw0.ipynb": "j", "x/r_42_901_hw0.ipynb": "r"}, "41 42"),
     "folders": ({"jane/hw0.ipynb": "j", "roe/deep/er/hw0.ipynb": "r"}, "jane roe"),
     "folders in a folder": ({"all/jane/hw0.ipynb": "j", "all/roe/hw0.ipynb": "r"}, "jane roe"),
+    "folders of a disk": ({"C:\\jane\\hw0.ipynb": "j", "C:\\roe\\hw0.ipynb": "r"}, "jane roe"),
     "nbgrader's": ({"jane/hw0/hw0.ipynb": "j", "roe/hw0/hw0.ipynb": "r"}, "jane roe"),
     "files": ({"jane.ipynb": "j", "roe.ipynb": "r"}, "jane roe"),
     "files as Canvas' but no": (
@@ -189,6 +201,52 @@ def test_nor_in_canvas_or_in_folders(klass, tmp_path):
     )
     assert other.kept() == {"jane": "good", "eve": "evil"}
     assert "left out, nobody's: hw0.ipynb" in lines
+
+
+def test_names_that_differ_in_unicode_s_form_alone_are_two(klass):
+    klass.take([("é/hw0.ipynb", klass.by("1")), ("e\u0301/hw0.ipynb", klass.by("2"))])
+    assert sorted(klass.kept().values()) == ["1", "2"]
+    klass.take([("ö/hw0.ipynb", klass.by("old"))])
+    assert klass.take([("o\u0308/hw0.ipynb", klass.by("new"))]) == ["ö: handed in again"]
+
+
+@pytest.mark.parametrize("wrap", [lambda c: {"all.zip": c}, lambda c: {"x/hw0 (1).zip": c}])
+@pytest.mark.parametrize("layout", ["Moodle 4", "Moodle, flat", "Canvas"])
+def test_an_export_that_was_packed_again_is_no_student_s(layout, wrap, klass):
+    inner = {name: klass.by(who) for name, who in LAYOUTS[layout][0].items()}
+    with pytest.raises(CourseError, match=r"holds .*\.zip, an LMS's export. Unpack it, and give"):
+        klass.take(wrap(zipped(inner)))
+    assert klass.kept() == {}
+    assert klass.take({"jane.zip": zipped({"hw0.ipynb": klass.by("j")})}) == ["jane: new"]
+
+
+HIDDEN = (".hw0.ipynb", ".ipynb_checkpoints/hw0-checkpoint.ipynb", "hw0-checkpoint.ipynb")
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+@pytest.mark.parametrize(
+    "folder", ["{}/", "all/{}/", "{}_{}_assignsubmission_file/", "x/{}_{}_assignsubmission_file/"]
+)
+def test_who_handed_in_nothing_but_a_checkpoint_is_told(folder, name, klass):
+    files = {f"{folder.format('eve', 1)}{name}": klass.by("x"), "__MACOSX/._x": b""}
+    for number, who in enumerate(("roe", "zoe"), 2):
+        files[f"{folder.format(who, number)}hw0.ipynb"] = klass.by("r")
+    lines = klass.take(files)
+    assert len(lines) == len(klass.kept()) == 3
+    assert (
+        f"no notebook among: {Path(name).name} (a checkpoint, or a system's own file)" in lines[0]
+    )
+    assert sorted(klass.kept().values()) == ["", "r", "r"]
+
+
+def test_nor_is_who_gave_canvas_a_checkpoint_lost(klass):
+    klass.take({"d_1_5_hw0-checkpoint.ipynb": klass.by("d"), "e_2_6_hw0.ipynb": klass.by("e")})
+    assert klass.kept() == {"1": "", "2": "e"}
+
+
+def test_paths_that_lead_nowhere_are_nobody_s(klass):
+    klass.take(dict.fromkeys(("..", "/", ".", "...", "C:", "a/.."), b"") | {"j/a": klass.by("j")})
+    assert klass.kept() == {"j": "j"}
 
 
 @pytest.mark.parametrize("files", [{}, {"hw0.ipynb": b"{}", "hw0 (1).ipynb": b"{}"}])
@@ -249,6 +307,11 @@ NAMES = (
     "hw0",
     "HW0.IPYNB",
     "x.txt",
+    "hw0.ipnyb",
+    "hw0.zip",
+    "hw0.ipynb.zip",
+    "hw0.docx",
+    "hw0.ipynb.bak",
 )
 
 
@@ -311,6 +374,11 @@ def test_other_archives_are_told(klass):
     (klass.folder / "class.tar").write_bytes(tarred.getvalue())
     with pytest.raises(CourseError, match=r"class\.tar is a tar archive, not a zip archive"):
         klass.take(klass.folder / "class.tar")
+    (klass.folder / "cut.zip").write_bytes(zipped({"a/hw0.ipynb": klass.by("x")})[:-40])
+    with pytest.raises(
+        CourseError, match=r"cut\.zip is cut off or damaged .*Download it once more"
+    ):
+        klass.take(klass.folder / "cut.zip")
 
 
 def test_names_in_a_zip_may_be_utf_8_that_does_not_say_so(klass):
@@ -459,6 +527,46 @@ def test_a_roster_that_comes_later_doubles_nobody(klass):
     assert {s.student for s in klass.course.submissions("hw1")} == {"jane", "102"}
 
 
+def in_teams(number: int, content: bytes) -> dict:
+    """Return what Moodle before 4.0 exported of groups; some names have a hyphen of their own."""
+    names = ("Lab-1-Jane Doe", "Lab-1-Jean-Luc Picard", "Default group-Zoë Li")
+    return {
+        f"{name}_{number + i}_assignsubmission_file_hw0.ipynb": content
+        for i, name in enumerate(names)
+    }
+
+
+ALONE = {"Jane Doe": 1, "Jean-Luc Picard": 2, "Zoë Li": 3}
+
+
+@pytest.mark.parametrize(
+    "roster", [None, "id,name\njane,Jane Doe\nluc,Jean-Luc Picard\nzoe,Zoë Li\n"]
+)
+def test_who_was_in_a_group_is_the_same_alone(roster, klass):
+    second(klass)
+    klass.take(in_teams(101, klass.by("x")), roster)
+    assert {*klass.kept()} == ({"jane", "luc", "zoe"} if roster else {"101", "102", "103"})
+    alone = {f"{name}_{200 + n}_assignsubmission_file/a.ipynb": b"{}" for name, n in ALONE.items()}
+    klass.take(alone, roster, "hw1")
+    assert {s.student for s in klass.course.submissions("hw1")} == {*klass.kept()}
+    assert klass.course.who("hw0", "jane" if roster else "101") == ("Jane Doe", "101")
+
+
+def test_a_name_with_a_hyphen_is_no_group(klass):
+    files = moodle(Anne__Marie_Curie=1, Jean__Luc_Picard=2)
+    files = {name.replace("  ", "-"): klass.by(name[:4]) for name in files}
+    klass.take(files, "id,name\nmc,Marie Curie\n")
+    assert klass.kept() == {"1": "Anne", "2": "Jean"}
+    # of a few who all have one, the whole name decides, if it is known
+    files = moodle(Anne__Marie_Curie=1, Anne__Sophie_Roe=2)
+    files = {name.replace("  ", "-"): klass.by(name[:11]) for name in files}
+    lines = klass.take(
+        files, "id,name\nmc,Marie Curie\namc,Anne-Marie Curie\nasr,Anne-Sophie Roe\n"
+    )
+    assert {line.split(":")[0] for line in lines} >= {"amc", "asr"}
+    assert "mc" not in klass.kept()
+
+
 TWINS = "id,name,lms\nj1,Jane Doe,{}\nj2,Jane Doe,{}\nbob,Bob,\n"
 
 
@@ -503,6 +611,9 @@ TABLES = {
     "more columns": f"name,section,id,email\n{ZOE},A,zoe\n".encode(),
     "decomposed": unicodedata.normalize("NFD", f"id,name\nzoe,{ZOE}\n").encode(),
     "family first": f'id,name\nzoe,"{ZOE.split()[1]}, {ZOE.split()[0]}"\n'.encode(),
+    "nothing that is seen": f"\u200bid,name\u200b\nzoe\u200b,\u202a{ZOE}\u202c\n".encode(),
+    "separators in its head": f'id;name;"a,b,c,d"\nzoe;{ZOE};x\n'.encode(),
+    "Excel's formula": f'id,name\n="zoe",="{ZOE}"\n'.encode(),
     "another case": f"id,name\nzoe,{ZOE.upper()}\n".encode(),
 }
 
@@ -527,6 +638,8 @@ def test_a_roster_as_any_spreadsheet_writes_it(table, form, folder, klass):
         (b"id,name\nada,Ada\nADA,Bob\n", "line 3: 'ADA' and 'ada' would be one id"),
         (b"id,lms\nada,7\nbob,7\n", "the LMS's 7 is ada and bob. Whose is it?"),
         (b"PK\3\4...", "is a spreadsheet's own file. Save it as CSV."),
+        (b"id,name,name\nada,Ada,\n", "has more than one column name. Leave one."),
+        (b'id,name\nada,"Ada\nbob,Bob\n', "as CSV (a quotation mark is never closed)"),
         (None, "does not exist"),
     ],
 )
@@ -541,6 +654,26 @@ def test_what_is_wrong_with_a_roster_is_one_line(table, says, klass):
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not (klass.course.root / "submitted").exists()
+
+
+@pytest.mark.parametrize("lms", ["{}", "{}.0", "Participant {}", "Teilnehmer/in {}", '="{}"'])
+def test_an_lms_s_number_counts_however_a_table_has_it(lms, klass):
+    files = {f"{JANE}file/a.ipynb": klass.by("j"), f"{ROE}file/a.ipynb": klass.by("r")}
+    klass.take(files, f"id,lms\njane,{lms.format(101)}\njose,{lms.format(102)}\n")
+    assert klass.kept() == {"jane": "j", "jose": "r"}
+
+
+def test_folders_that_end_in_numbers_are_their_whole_names(klass):
+    files = {f"{name}/a.ipynb": klass.by(name) for name in ("Lab 1", "Room 1")}
+    klass.take(files, "id,lms\na,Lab 1\nb,Room 1\n")
+    assert klass.kept() == {"a": "Lab 1", "b": "Room 1"}
+
+
+def test_a_roster_in_an_encoding_that_was_guessed_is_told_with_who_is_not_in_it(klass):
+    roster = "id;name\nivan;Иван Петров\n".encode("cp1251")
+    lines = klass.take(moodle(Иван_Петров=101), roster)
+    assert lines[-1].startswith("roster.csv is not UTF-8, and was read as Western European.")
+    assert "not in the roster: 101" in lines
 
 
 def test_who_is_absent_unmatched_or_twice_is_listed(klass):
@@ -558,6 +691,47 @@ def test_who_is_absent_unmatched_or_twice_is_listed(klass):
         "twice: ada, as 1 and 9",
     ):
         assert line in lines
+
+
+# --- a hub --------------------------------------------------------------------------------------
+
+
+def hub(klass: Class, **students) -> None:
+    """Put folders where nbgrader's exchange does, as students left them."""
+    for student, files in students.items():
+        folder = klass.course.root / "submitted" / student / "hw0"
+        for name, content in {"timestamp.txt": "2030-03-02 09:00:00 UTC", **files}.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def test_a_notebook_that_was_renamed_on_a_hub_is_found(klass):
+    released, old = klass.released(), klass.by("old")
+    hub(
+        klass,
+        as_it_was={"hw0.ipynb": klass.by("own"), "hw0-Copy1.ipynb": old},
+        renamed={"my homework.ipynb": klass.by("renamed"), "data.csv": "1,2"},
+        copied={"hw0.ipynb": released, "hw0-Copy1.ipynb": klass.by("copied")},
+        deeper={"hw0/hw0.ipynb": klass.by("deeper")},
+        broken={"hw0.ipynb": "half of", "saved.ipynb": klass.by("saved")},
+        checkpoint={".ipynb_checkpoints/hw0-checkpoint.ipynb": old},
+        unanswered={"hw0.ipynb": released, "other.ipynb": b"{}"},
+    )
+    told = {s.student: settle(klass.assignment, s) for s in klass.course.submissions("hw0")}
+    assert klass.kept() == {
+        **{"as_it_was": "own", "renamed": "renamed", "copied": "copied", "deeper": "deeper"},
+        **{"broken": "saved", "checkpoint": "", "unanswered": ""},
+    }
+    assert told["renamed"] == "my homework.ipynb is taken for hw0.ipynb"
+    assert [who for who, line in told.items() if not line] == [
+        "as_it_was",
+        "checkpoint",
+        "unanswered",
+    ]
+    broken = klass.course.root / "submitted/broken/hw0/hw0-without-an-answer.ipynb"
+    assert broken.read_text() == "half of", "nothing is lost"
+    assert not any(settle(klass.assignment, s) for s in klass.course.submissions("hw0"))
 
 
 # --- files that are none, and machines ----------------------------------------------------------

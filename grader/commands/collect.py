@@ -32,7 +32,9 @@ _ARCHIVES = {
     b"BZh": "bzip2",
     b"\xfd7zXZ": "xz",
 }
-_NOTEBOOK = re.compile(r"\.ipynb\b|\.(json|txt)( ?\(\d+\))?$|^[^.]+$", re.IGNORECASE)
+_LIKELY = re.compile(r"\.ipynb\b|\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", re.IGNORECASE)
+_OBJECT = re.compile(rb"[\0\s]*(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\0\s]*\{")
+EXPORT_BYTES = 2 << 30
 _COPY = re.compile(r"(?:[ _-]*\((\d+)\)|-(\d+))(?:\.ipynb.*)?$", re.IGNORECASE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
@@ -98,7 +100,8 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
     whole = course.assignment(assignment)
     people, listed = People(course), Roster(roster) if roster else None
     with _opened(source) as (entries, lines):
-        found, strays = sort([e for e in entries if not junk(e.path)], assignment)
+        found, strays = sort(entries, assignment)
+        _no_export_in_it(source, found)
         if not found:
             raise CourseError(
                 f"{source} does not say whose its files are. Give an LMS's zip as it came, or a "
@@ -139,8 +142,27 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
             lines.append(f"in the roster, without a submission: {', '.join(absent)}")
         if unmatched:
             lines.append(f"not in the roster: {', '.join(sorted(unmatched))}")
+            if listed.guessed:
+                lines.append(
+                    f"{roster.name} is not UTF-8, and was read as Western European. If its names "
+                    "look wrong, save it as CSV UTF-8."
+                )
         lines += listed.notes
     return lines
+
+
+def _no_export_in_it(source: Path, found: list[Part]) -> None:
+    """Refuse an export that was packed once more: one student would have the whole class's work."""
+    if len(found) != 1 or found[0].owner.layout not in ("folders", "files"):
+        return
+    inside = []
+    with contextlib.suppress(Exception):  # what zipfile raises is no one kind
+        content = found[0].entry.read(EXPORT_BYTES)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            inside, _ = sort(list(_zip_entries(archive)), "")
+    if inside and inside[0].owner.layout not in ("folders", "files"):
+        name = "/".join(found[0].entry.path)
+        raise CourseError(f"{source} holds {name}, an LMS's export. Unpack it, and give that.")
 
 
 def _order(item) -> tuple:
@@ -207,6 +229,46 @@ def _take(
     return ", ".join(filter(None, [state, problem, "late, says Canvas" if late else ""]))
 
 
+def settle(assignment: Assignment, submission: Submission) -> str:
+    """Put the notebook that a student means where ``grade`` finds it.
+
+    nbgrader's exchange takes a folder as it is, in which students rename the notebook, or go on in
+    a copy. The one that has the assignment's name stays if it has an answer; else the best of the
+    others is taken, as of those that :func:`collect` finds, and it is kept under another name.
+
+    Parameters
+    ----------
+    assignment : grader.assignment.Assignment
+    submission : grader.course.Submission
+
+    Returns
+    -------
+    str
+        What was done; empty if nothing was.
+    """
+    path, owner = submission.path, Owner("folders", submission.student)
+    ours = [(path.name,), ("timestamp.txt",)]
+    entries = [
+        e for e in _folder_entries(path.parent, []) if not junk(e.path) and e.path not in ours
+    ]
+    if not entries:
+        return ""
+    student = Student(owner, [Part(e, owner, e.path[-1]) for e in entries])
+    own = Candidate(submission.read(), path.name, ())
+    with deadline(STUDENT_SECONDS):
+        _judge(own, assignment)
+        others = [] if own.rank == 3 else list(_candidates(student, []))
+        for candidate in others:
+            _judge(candidate, assignment)
+    best = max(others, key=_worth, default=own)
+    if best.rank <= max(own.rank, 1):
+        return ""
+    if os.path.lexists(path):
+        path.replace(path.with_name(f"{path.stem}-without-an-answer{path.suffix}"))
+    write(path, best.content)
+    return f"{best.file} is taken for {path.name}"
+
+
 def _worth(candidate: Candidate) -> tuple:
     return candidate.rank, candidate.age, candidate.answers, candidate.sha256
 
@@ -247,13 +309,14 @@ def _within(entry, file, upload, at, room, refused, depth):
         if entry.problem != NOT_PLAIN:
             refused.append(f"{file} ({entry.problem})")
         return
-    likely = bool(_NOTEBOOK.search(file.rpartition(": ")[2]))
     zipped = file.lower().endswith(".zip")
-    if not likely and not zipped and not re.search(r"\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", file, re.I):
-        refused.append(file)
-        return
     most = min(FILE_BYTES, room[0])
     try:
+        if not zipped and not _LIKELY.search(file.rpartition(": ")[2]):
+            start = entry.read(64) if most > 0 else b""
+            if not _OBJECT.match(start):  # known by what is in it, whatever it is called
+                refused.append(file)
+                return
         content = b"" if most <= 0 else entry.read(most)
     except Exception as error:  # what zipfile and its decompressors raise is no one kind
         refused.append(f"{file} (damaged: {readable(str(error), 60)})")
@@ -265,16 +328,14 @@ def _within(entry, file, upload, at, room, refused, depth):
         yield from _unpack(content, file, upload, at, room, refused, depth)
     elif kind := archive_kind(content):
         refused.append(f"{file} ({kind}: ask for a zip or the notebook)")
-    elif zipped:
-        refused.append(f"{file} (a damaged zip)")
-    elif likely:
+    else:
         copy = _COPY.search(file)
         number = int((copy[1] or copy[2])[:9]) if copy else 0
         candidate = Candidate(content, file, (*upload, entry.when, at, number))
-        if ".ipynb" in file.lower() or b'"cells"' in content.replace(b"\0", b""):
+        if b'"cells"' in content.replace(b"\0", b"") or (".ipynb" in file.lower() and not zipped):
             yield candidate
         else:
-            refused.append(file)
+            refused.append(f"{file} (a damaged zip)" if zipped else file)
 
 
 def _unpack(content, file, upload, at, room, refused, depth):
@@ -324,7 +385,11 @@ def _opened(source: Path):
     try:
         archive = zipfile.ZipFile(source)
     except Exception as error:
-        raise CourseError(f"{source} is not a zip archive ({error}).") from None
+        why = f"{source} is not a zip archive ({error})."
+        with source.open("rb") as file:
+            if file.read(2) == b"PK":
+                why = f"{source} is cut off or damaged ({error}). Download it once more."
+        raise CourseError(why) from None
     with archive:
         yield list(_zip_entries(archive)), []
 

@@ -8,10 +8,12 @@ import nbformat
 from tqdm import tqdm
 
 from grader.assignment import Assignment
+from grader.commands.collect import settle
 from grader.course import Course, CourseError, Submission
-from grader.files import digest, read_plain, write
+from grader.files import OutOfTime, digest, read_plain, write
 from grader.gradebook import Book
 from grader.pool import Task, dask_pool, local_pool
+from grader.submission import decoded
 from grader.times import read_time, written
 from grader.trusted.renderer import Renderer, presentable
 from grader.trusted.sandbox import Sandbox, find_bubblewrap
@@ -55,6 +57,13 @@ def grade(
         raise CourseError(f"There is no submission of {name} by {', '.join(sorted(absent))}.")
     for line in course.passed_over(name):
         print(f"{name}: {line}")
+    for submission in submissions:
+        try:
+            done = settle(assignment, submission)
+        except (OutOfTime, Exception) as error:  # graded as it is
+            done = f"its other files can't be read: {type(error).__name__}: {error}"
+        if done:
+            print(f"{name}: {submission.student}: {readable(done, 200)}")
     waiting = {
         s.student: s
         for s in submissions
@@ -142,12 +151,12 @@ def metadata(submission: Submission) -> dict:
     """Return what a record says beside the marks."""
     # read as warily as the notebook beside it
     path = submission.path.parent / "timestamp.txt"
-    stamp = read_plain(path, 100)
-    text = (stamp or b"")[:100].decode(errors="replace").strip("\ufeff \t\r\n")
+    stamp = read_plain(path, 200)
+    text = decoded((stamp or b"")[:200])
     said = text and (readable(text, 60) or ascii(text))
     if stamp is None and os.path.lexists(path):
         said = f"{path.name} is no plain file"
-    when = read_time(said) if said else None
+    when = read_time(readable(text, 200)) if said else None
     submitted = written(when) if when else ""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     about = {"student": submission.student, "submitted": submitted, "graded": now, "entered": False}
