@@ -193,7 +193,7 @@ ANSWERS = {
     "stops itself": ("import os, signal\nos.kill(0, signal.SIGSTOP)\nprint('ON')", "ON|not done"),
     "waits for the keyboard": ("x = input()", "EOFError"),
     # time
-    "an endless loop": ("while True:\n    pass", NEVER_DONE),
+    "an endless loop": ("while True:\n    pass", NEVER_DONE + "|did not stop"),
     "an endless loop when called": ("def double(x):\n    while True:\n        pass", NEVER_DONE),
     "a loop that can't be interrupted": (
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
