@@ -121,7 +121,10 @@ class Assignment:
         if not path.is_file():
             raise AssignmentError(f"{path} is missing.")
         content = path.read_bytes()
-        self.written = nbformat.reads(content.decode(), as_version=4)
+        try:
+            self.written = nbformat.reads(content.decode(), as_version=4)
+        except Exception as error:  # what nbformat raises is no one kind
+            raise AssignmentError(f"{path} is not a notebook: {str(error)[:100]}") from None
         self._check_markers()
         self.source = frozen(self.folder, self.written)
         if self.source is not self.written:

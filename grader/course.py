@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -27,6 +28,26 @@ def is_id(name: str) -> bool:
         and len(name.encode(errors="replace")) <= MOST_BYTES
         and name[0] not in ".-"
         and all(c.isalnum() or c in "_@.-" or unicodedata.category(c)[0] == "M" for c in name)
+    )
+
+
+_RECORD = {
+    **{"student": str, "assignment": str, "sha256": str, "submitted": str, "grader": str},
+    **{"tests": dict, "manual": dict, "notes": list, "unanswered": list, "entered": bool},
+    **{"score": int | float, "points": int | float},
+}
+
+
+def _whole(record) -> bool:
+    """Return whether a record has all that is read of it."""
+    if not isinstance(record, dict):
+        return False
+    marks = [record, *record["tests"].values()] if isinstance(record.get("tests"), dict) else []
+    return all(isinstance(record.get(key), kind) for key, kind in _RECORD.items()) and all(
+        isinstance(mark, dict)
+        and isinstance(mark.get("score"), int | float)
+        and math.isfinite(mark["score"])
+        for mark in marks
     )
 
 
@@ -72,7 +93,11 @@ class Course:
             )
         self.config = Config()
         if (settings := self.root / "nbgrader_config.py").exists():
-            self.config = PyFileConfigLoader(str(settings)).load_config()
+            try:
+                self.config = PyFileConfigLoader(str(settings)).load_config()
+            except (SystemExit, Exception) as error:  # the file is a program
+                why = f"{type(error).__name__}: {error}"
+                raise CourseError(f"{settings} can't be read: {why}") from None
         url = database or os.environ.get("GRADEBOOK") or self.config.CourseDirectory.get("db_url")
         path = str(self.root / "gradebook.db")  # may hold what means something else in a URL
         self.database = url or URL.create("sqlite", database=path).render_as_string()
@@ -144,7 +169,7 @@ class Course:
         with contextlib.suppress(ValueError, RecursionError):
             record = json.loads(read_plain(self.record_path(name, student), RECORD_BYTES) or b"")
             # half of one counts for none: who is graded again loses nothing
-            if isinstance(record, dict) and {"student", "sha256", "tests", "entered"} <= {*record}:
+            if _whole(record) and (record["student"], record["assignment"]) == (student, name):
                 return record
         return None
 

@@ -1,12 +1,15 @@
 """Files, written whole or not at all and read warily; their hashes; a limit on time."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import signal
 import stat
 import threading
 from pathlib import Path
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nobody else's file can be written, either
 
 
 class OutOfTime(BaseException):

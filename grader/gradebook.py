@@ -24,6 +24,9 @@ from nbgrader.api import (
     SubmittedAssignment,
     SubmittedNotebook,
 )
+from nbgrader.api import (
+    Student as StudentRow,
+)
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
 from sqlalchemy import create_engine, inspect, text
@@ -44,7 +47,12 @@ def _readable():
     try:
         yield
     except SQLAlchemyError as error:
-        raise CourseError(f"The grade book can't be used: {str(error).splitlines()[0]}") from error
+        why = f"The grade book can't be used: {str(error).splitlines()[0]}"
+        if re.search(r"\(sqlite3.*(malformed|not a database|no such (table|column))", why):
+            why += ". Put a backup back, or move it away: what the records hold is entered again."
+        elif "database is locked" in why:
+            why += ". Another program has it open: close that."
+        raise CourseError(why) from error
     except ImportError as error:
         url = "postgresql+psycopg2://USER:PASSWORD@HOST/DATABASE"
         raise CourseError(f"{error}. A PostgreSQL grade book is named {url}.") from error
@@ -270,6 +278,7 @@ class Book:
             .select_from(Grade)
             .join(SubmittedNotebook, Grade.notebook_id == SubmittedNotebook.id)
             .join(SubmittedAssignment, SubmittedNotebook.assignment_id == SubmittedAssignment.id)
+            .join(StudentRow, SubmittedAssignment.student_id == StudentRow.id)
             .join(AssignmentRow, SubmittedAssignment.assignment_id == AssignmentRow.id)
             .join(BaseCell, Grade.cell_id == BaseCell.id)
             .filter(AssignmentRow.name == name)
@@ -283,9 +292,12 @@ class Book:
         return self.course.root / "records" / ".by_hand" / f"{name}.json"
 
     def _by_hand(self, name: str) -> dict:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, RecursionError, AttributeError, TypeError):
             kept = json.loads(read_plain(self._by_hand_path(name), RECORD_BYTES) or b"{}")
-            return kept if isinstance(kept, dict) else {}
+            return {
+                student: {cell: float(mark) for cell, mark in cells.items()}
+                for student, cells in kept.items()
+            }
         return {}
 
     def keep_by_hand(self, name: str) -> None:

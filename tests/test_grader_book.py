@@ -1,5 +1,6 @@
 """The grade book: put back from records, told when it can't be used; times of handing in."""
 
+import contextlib
 import csv
 import datetime
 import errno
@@ -13,9 +14,10 @@ import pytest
 from grader_mini import RIGHT, hand_in, submission, write_course
 
 from grader.__main__ import main
+from grader.commands import grade as grading
 from grader.commands.export import export
 from grader.commands.grade import metadata
-from grader.course import Course, Submission
+from grader.course import Course, CourseError, Submission
 from grader.files import digest, write
 from grader.gradebook import Book
 from grader.times import read_time, written
@@ -125,6 +127,142 @@ def test_a_grade_book_that_is_none_is_one_line(course, monkeypatch, capsys):
     assert (status, printed) == (1, "")
     assert complained.startswith("grader: The grade book can't be used: ")
     assert complained.count("\n") == 1
+
+
+def spoil(course, what: str, content: bytes) -> None:
+    """Write over one of a course's files."""
+    path = {
+        "record": course.record_path("hw0", "ada"),
+        "kept by hand": course.root / "records" / ".by_hand" / "hw0.json",
+        "settings": course.root / "nbgrader_config.py",
+        "source": course.root / "source" / "hw0" / "hw0.ipynb",
+    }[what]
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+
+
+MARKED = {"points": 4.0, "score": 4.0, "stopped": "", "findings": []}
+SPOILT = {
+    **{
+        "empty": b"",
+        "half": b'{"student": "ada", "sha256"',
+        "a list": b"[]",
+        "deep": b"[" * 9999,
+    },
+    "no tests": {"tests": None},
+    "a list of tests": {"tests": []},
+    "a mark in words": {"tests": {"double-test": {**MARKED, "score": "x"}}},
+    "a mark that is none": {"tests": {"double-test": {**MARKED, "score": float("nan")}}},
+    "another's": {"student": "bob"},
+    "a path": {"student": "../../ada"},
+    "another assignment's": {"assignment": "hw7"},
+    **{f"no {key}": {key: None} for key in ("notes", "manual", "submitted", "grader", "score")},
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_a_record_that_is_not_whole_counts_for_none_and_stops_nobody(what, course, capsys):
+    spoilt = SPOILT[what]
+    if isinstance(spoilt, dict):
+        spoilt = json.dumps(record("ada", 0.0) | spoilt).encode()
+    spoil(course, "record", spoilt)
+    assert {*scores(course)} == {"bob", "eve"}
+    assert capsys.readouterr().out == "hw0: not in the tables, because not graded yet: ada\n"
+
+
+def test_copies_of_records_double_nobody(course):
+    """As Dropbox and file managers make them."""
+    folder, content = course.root / "records" / "hw0", course.record_path("hw0", "ada").read_bytes()
+    for name in ("ada (1)", "ada (conflicted copy)", "._ada", "ada~"):
+        (folder / f"{name}.json").write_bytes(content)
+    assert scores(course) == EXPECTED
+
+
+class Pool:
+    """Marks as a worker would, at once."""
+
+    def __init__(self, course) -> None:
+        self.assignment = course.assignment("hw0")
+
+    def prepare(self, task) -> None:
+        pass
+
+    def mark(self, task, contents):
+        for student, content in contents:
+            steps = self.assignment.merge(content).steps
+            yield student, (record(student, 1.0, digest(content)), [step.cell for step in steps])
+
+
+def test_a_record_that_can_not_be_written_stops_nobody(course, monkeypatch):
+    monkeypatch.setattr(grading, "local_pool", lambda _: contextlib.nullcontext(Pool(course)))
+    path = course.record_path("hw0", "ada")
+    path.unlink()
+    path.mkdir()
+    for student in ("bob", "eve"):
+        course.record_path("hw0", student).unlink()
+    with pytest.raises(CourseError, match="ada could not be kept: IsADirectoryError"):
+        grading.grade(course, "hw0", unsafe=True)
+    assert {r["student"] for r in course.records("hw0")} == {"bob", "eve"}
+
+
+@pytest.mark.parametrize(
+    "kept", [b"{", b"[]", b"[" * 9999, b'{"ada": 5}', b'{"ada": {"words": "x"}}']
+)
+def test_what_was_kept_of_marks_by_hand_may_be_broken(kept, course):
+    spoil(course, "kept by hand", kept)
+    (course.root / "gradebook.db").unlink()
+    assert scores(course) == EXPECTED | {"ada": 1.0}
+
+
+BOOKS = {
+    "half of one": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
+    "none": lambda path: path.write_bytes(b"not a database at all" * 100),
+    "of a version without names": lambda path: path.write_bytes(other_book(path)),
+}
+
+
+def other_book(path) -> bytes:
+    path.unlink()
+    with sqlite3.connect(path) as book:
+        book.execute("create table student (id varchar primary key)")
+        book.execute("create table alembic_version (version_num varchar)")
+    book.close()
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("what", BOOKS)
+def test_a_grade_book_that_can_not_be_read_says_what_to_do(what, course, monkeypatch, capsys):
+    path = course.root / "gradebook.db"
+    scores(course)
+    BOOKS[what](path)
+    status, _, complained = run(monkeypatch, capsys, course, "export", "hw0")
+    assert status == 1
+    assert complained.count("\n") == 1
+    assert complained.endswith("or move it away: what the records hold is entered again.\n")
+    path.unlink()
+    assert scores(course) == EXPECTED
+
+
+def test_a_student_whom_the_grade_book_lost_comes_back(course):
+    scores(course)
+    with sqlite3.connect(course.root / "gradebook.db") as book:
+        book.execute("delete from student where id = 'ada'")
+    book.close()
+    assert scores(course) == EXPECTED
+
+
+@pytest.mark.parametrize("text", ["c = (", "1 / 0", "raise SystemExit"])
+@pytest.mark.parametrize("what", ["settings", "source"])
+def test_a_file_of_the_instructor_s_that_is_broken_is_one_line(
+    what, text, course, monkeypatch, capsys
+):
+    spoil(course, what, text.encode())
+    status, _, complained = run(monkeypatch, capsys, course, "export", "hw0")
+    assert status == 1
+    assert complained.count("\n") == 1
+    assert {"settings": "nbgrader_config.py can't be read: ", "source": "hw0.ipynb is not a"}[
+        what
+    ] in complained
 
 
 def test_a_full_disk_in_the_grade_book_is_one_line(course, monkeypatch, capsys):

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from grader.assignment import Assignment
 from grader.course import Course, CourseError, Submission
-from grader.files import OutOfTime, deadline, digest, read_plain, write
+from grader.files import FULL, OutOfTime, deadline, digest, read_plain, write
 from grader.layouts import Entry, Owner, Part, junk, parts, sort
 from grader.people import People, Roster, Unknown
 from grader.submission import FILE_BYTES, SubmissionError, name_cells, read_notebook
@@ -36,7 +36,6 @@ _LIKELY = re.compile(r"\.ipynb\b|\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", re.IGNORECASE
 _OBJECT = re.compile(rb"[\0\s]*(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\0\s]*\{")
 EXPORT_BYTES = 2 << 30
 _COPY = re.compile(r"(?:[ _-]*\((\d+)\)|-(\d+))(?:\.ipynb.*)?$", re.IGNORECASE)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -127,7 +126,7 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
             except OutOfTime as error:
                 line = f"{NOT_TAKEN}, it {error}"
             except OSError as error:
-                if error.errno in _FULL:
+                if error.errno in FULL:
                     raise
                 line = f"{NOT_TAKEN}, {error.strerror or error}"
             except Exception as error:  # one student's file stops nobody else
@@ -387,7 +386,7 @@ def _opened(source: Path):
     except Exception as error:
         why = f"{source} is not a zip archive ({error})."
         with source.open("rb") as file:
-            if file.read(2) == b"PK":
+            if file.read(4) == b"PK\3\4":
                 why = f"{source} is cut off or damaged ({error}). Download it once more."
         raise CourseError(why) from None
     with archive:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from grader.assignment import Assignment
 from grader.commands.collect import settle
 from grader.course import Course, CourseError, Submission
-from grader.files import OutOfTime, digest, read_plain, write
+from grader.files import FULL, OutOfTime, digest, read_plain, write
 from grader.gradebook import Book
 from grader.pool import Task, dask_pool, local_pool
 from grader.submission import decoded
@@ -116,7 +116,9 @@ def _mark(
                 print(f"{name}: {student}: {text}")
             try:
                 keep(course, record, cells, assignment, renderer)
-            except (ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise
                 failed.append(f"{student} could not be kept: {type(error).__name__}: {error}")
                 continue  # a fault of ours must not hold up the others
             _enter(course, book, record)
