@@ -12,13 +12,13 @@ import html
 import json
 import linecache
 import os
-import signal
-import threading
 import traceback
 from pathlib import Path
 
 import numpy as np
 from IPython.display import display
+
+from grader.shared.alarm import alarm
 
 _EMPTY = "not filled in yet, or without a return."
 # where findings go when graded; None in a student's notebook
@@ -124,7 +124,9 @@ class test:
         import libs.check  # noqa: F401 — starts TensorFlow, which is not the answer's time
 
         graded = _record.get()
-        self._clock = graded.limit(self.seconds) if graded else alarm(self.seconds)
+        why = f"still not done after {self.seconds:g} s: does a loop never end?"
+        alone = alarm(self.seconds, StudentError(why))
+        self._clock = graded.limit(self.seconds) if graded else alone
         self._clock.__enter__()
         return self
 
@@ -361,23 +363,3 @@ def _locked() -> set[str]:
         told = json.loads(text)["metadata"]["homework"]
         return {text for name, text in told["released"].items() if name not in told["answers"]}
     return set()
-
-
-@contextlib.contextmanager
-def alarm(seconds: float):
-    """Interrupt a student's endless loop, where the system can."""
-    here = threading.current_thread() is threading.main_thread()
-    if not here or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_):
-        raise StudentError(f"still not done after {seconds:g} s: does a loop never end?")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)

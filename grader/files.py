@@ -4,10 +4,10 @@ import contextlib
 import errno
 import hashlib
 import os
-import signal
 import stat
-import threading
 from pathlib import Path
+
+from grader.shared.alarm import alarm
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)  # nobody else's file can be written, either
 
@@ -62,7 +62,6 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-@contextlib.contextmanager
 def deadline(seconds: float):
     """Stop what takes longer, where the system can; sizes are limited everywhere.
 
@@ -70,18 +69,4 @@ def deadline(seconds: float):
     ------
     OutOfTime
     """
-    here = threading.current_thread() is threading.main_thread()
-    if not here or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def stop(*_):
-        raise OutOfTime(f"takes longer than {seconds:g} s")
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    return alarm(seconds, OutOfTime(f"takes longer than {seconds:g} s"))

@@ -4,6 +4,7 @@ Screenshots land in ``notebooks/out/browser`` for the maintainer.
 """
 
 import contextlib
+import importlib.resources
 import os
 import re
 import socket
@@ -17,6 +18,12 @@ import pytest
 from libs.notebook import OUT
 
 PICTURES = OUT / "browser"
+
+
+def load_axe(page):
+    """Let a page have axe, which finds what people can't use."""
+    source = importlib.resources.files("axe_playwright_python") / "axe.min.js"
+    page.evaluate(source.read_text("utf-8"))
 
 
 def free_port():

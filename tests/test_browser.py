@@ -5,7 +5,6 @@ own: lesson 00 from its menu, the widgets and the quizzes in small notebooks. ``
 these.
 """
 
-import importlib.resources
 import json
 import re
 import shutil
@@ -13,7 +12,15 @@ import shutil
 import nbformat
 import numpy as np
 import pytest
-from in_browser import PICTURES, jupyter, open_notebook, photograph, run_all, wait_for_figures
+from in_browser import (
+    PICTURES,
+    jupyter,
+    load_axe,
+    open_notebook,
+    photograph,
+    run_all,
+    wait_for_figures,
+)
 
 from libs import ROOT
 from libs.widgets import RECORDED
@@ -459,8 +466,7 @@ def test_a_drawing_is_there_when_the_kernel_is_gone(page, pad, lab, home):
 
 def check_with_axe(page, selector):
     """Let axe look at the elements, in light and dark: nothing serious, nothing critical."""
-    source = importlib.resources.files("axe_playwright_python") / "axe.min.js"
-    page.evaluate(source.read_text("utf-8"))
+    load_axe(page)
     for theme in ("Light", "Dark"):
         page.evaluate(
             "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})",

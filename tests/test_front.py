@@ -1,10 +1,10 @@
 """The pages of `libs/front` in a browser, on a plain page: without JupyterLab and its kernel."""
 
-import importlib.resources
 import json
 import re
 
 import pytest
+from in_browser import load_axe
 
 from libs import ROOT
 from libs.notebook import Quiz
@@ -121,7 +121,7 @@ def test_axe_finds_nothing_and_it_fits_a_phone(show, name, theme):
         page.get_by_label("A", exact=True).check()
         page.get_by_role("button").first.click()
         page.get_by_text("Right.").wait_for()
-    page.evaluate((importlib.resources.files("axe_playwright_python") / "axe.min.js").read_text())
+    load_axe(page)
     found = page.evaluate("() => axe.run()")
     assert len(found["passes"]) > 15
     assert [(one["id"], one["nodes"]) for one in found["violations"]] == []
