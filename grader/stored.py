@@ -173,6 +173,8 @@ def _plain(value):
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise AssignmentError(f"stored(…) takes numbers and texts, not {type(value).__name__}")
+    if array.dtype.kind == "f" and array.ndim:  # what rounding leaves of 0 says nothing
+        array = np.where(np.abs(array) < 1e-12 * np.max(np.abs(array), initial=0), 0, array)
     return _plain(array.tolist())
 
 

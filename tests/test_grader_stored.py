@@ -115,6 +115,7 @@ def test_only_tests_store(tmp_path):
         ("1 / 3", "0.3333333"),
         ("np.float32([[1, 2.5]])", "[[1.0, 2.5]]"),
         ("-0.0", "0.0"),
+        ("np.array([3e-17, 1.0])", "[0.0, 1.0]"),
         ("[np.inf, -np.inf, np.nan]", '[float("inf"), float("-inf"), float("nan")]'),
         ("(np.int64(3), True, None, 'a')", "(3, True, None, 'a')"),
         ("{'a': np.bool_(True)}", "{'a': True}"),

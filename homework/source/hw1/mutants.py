@@ -53,6 +53,16 @@ MUTANTS = {
         "def distances(a, b):\n    return ((a[:, None] - b[None]) ** 2).sum(axis=2)\n",
         "uint8",
     ),
+    "half the square": (
+        "gradient",
+        [("np.mean(error**2)", "np.mean(error**2) / 2")],
+        "half of it",
+    ),
+    "y minus the prediction": (
+        "gradient",
+        [("X @ w + b - y", "y - X @ w - b")],
+        "it points downhill",
+    ),
     "sum for mean": (
         "gradient",
         [
@@ -105,15 +115,26 @@ MUTANTS = {
         ],
         "measure it before",
     ),
+    "every prediction against every y": (
+        "descend",
+        [("tf.linalg.matvec(X, w) + b - y", "X @ w[:, None] + b - y")],
+        "each prediction against each y",
+    ),
     "one step too many": ("descend", [("range(steps)", "range(steps + 1)")], "after one step"),
     "the rate of one leap": ("rate", [("1 / 3", "1 / 6")], "twice as far"),
     "the derivative of the wrong bowl": ("rate", [("1 / 3", "2 / 3")], "derivative of 3w² is 6w"),
+    "any rate": ("rate", [("1 / 3", "1 / 10")], "largest_rate"),
     "root of each number": ("square-root", [("X @ X - A", "X * X - A")], "matrix product"),
     "uphill to the root": ("square-root", [("assign_sub", "assign_add")], "uphill"),
     "starts from zero": (
         "square-root",
         [("tf.eye(A.shape[0])", "tf.zeros(A.shape)")],
-        "X after one step",
+        "start from the identity",
+    ),
+    "the mean of the squares": (
+        "square-root",
+        [("tf.reduce_sum", "tf.reduce_mean")],
+        "not their mean",
     ),
     "an endless loop": (
         "square-root",

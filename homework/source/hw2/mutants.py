@@ -9,7 +9,12 @@ MUTANTS = {
         [(".astype(np.float32) / 255", " // 255 * np.float32(1)")],
         "whole-number division",
     ),
-    "divided by the number of grey levels": ("prepare", [("/ 255", "/ 256")], "divide by 255"),
+    "divided by the number of grey levels": ("prepare", [("/ 255", "/ 256")], "255, stands for 1"),
+    "divided by the largest of these": (
+        "prepare",
+        [("/ 255", "/ pixels.max()")],
+        "even if no pixel is that bright",
+    ),
     "validation pictures in the training part": (
         "prepare",
         [("rows[n_valid:]", "rows")],
@@ -57,6 +62,11 @@ MUTANTS = {
         "def softmax(scores):\n    return scores / scores.sum(axis=1, keepdims=True)\n",
         "exponential is missing",
     ),
+    "not divided by the sum": (
+        "softmax",
+        [(" / powers.sum(axis=1, keepdims=True)", "")],
+        "not divided by the sum yet",
+    ),
     "naive softmax": (
         "softmax",
         "def softmax(scores):\n"
@@ -93,6 +103,15 @@ MUTANTS = {
         "    with np.errstate(all='ignore'):\n"
         "        return -np.mean(np.log(p[np.arange(len(labels)), labels]))\n",
         "log(0)",
+    ),
+    "the logarithm of the mean": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    powers = np.exp(scores - scores.max(axis=1, keepdims=True))\n"
+        "    p = powers / powers.sum(axis=1, keepdims=True)\n"
+        "    with np.errstate(all='ignore'):\n"
+        "        return -np.log(np.mean(p[np.arange(len(labels)), labels]))\n",
+        "the logarithm of each piece first",
     ),
     "clipped probabilities": (
         "cross-entropy",
@@ -258,6 +277,11 @@ MUTANTS = {
         "weight-images",
         [(".T.reshape", ".reshape")],
         "the bins are mixed up",
+    ),
+    "pictures filled column by column": (
+        "weight-images",
+        [("-1, height, width)", "-1, width, height).transpose(0, 2, 1)")],
+        "its pixels stand row by row",
     ),
     "height and width swapped": (
         "weight-images",
