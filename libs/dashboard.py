@@ -1,36 +1,49 @@
-"""A live view of training: curves, weights, training images, and mistakes on held-out images.
+"""A live view of training: curves, and which held-out digits are misread; at the end, a film of it.
 
-Looking must not slow training down: after each picture the dashboard rests, so that pictures take
-a small share of the time. Between two of them an update costs microseconds.
+Python sends numbers and the page draws: a picture costs little, a look at held-out images more.
 """
 
+import base64
+import html
+import io
+import json
 import math
+from pathlib import Path
 from time import perf_counter
 
 import keras
 import numpy as np
+from anywidget import AnyWidget
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.figure import Figure
+from PIL import Image
+from traitlets import Dict, Unicode
 
 from libs import validate
-from libs.dashboard_view import LEVELS, SHOWN, View
+from libs.notebook import Picture
+from libs.utils import montage
 
-_SHARE = 0.06  # of the time that pictures may take
-_COST = 0.04  # seconds, a guess: the first picture takes longer than the others
+_PAUSE = 0.25  # seconds from picture to picture, at least
+_SENDING, _LOOKING = 0.03, 0.05  # share of the time for pictures, and for looks at held-out images
 _HELD_OUT = 1000  # images that are predicted, at most
-_SAMPLE = 20_000  # parameters whose spread is taken, about
+_SHOWN = 48  # misread ones in a picture
+_POINTS, _FRAMES = 300, 100  # of a curve and of the film, at most
+_FRONT = Path(__file__).with_name("front")
 
 
-class Dashboard:
-    """Watch a training loop: accuracy, loss, parameters, the batch, and mistakes.
+class Dashboard(keras.callbacks.Callback):
+    """Watch a training loop, or ``model.fit`` as one of its ``callbacks``.
 
-    In a notebook the picture is redrawn in place; elsewhere nothing is shown. Arguments that are
-    not as follows raise TypeError or ValueError.
+    In a notebook the picture is redrawn in place, several times a second; in the end a film takes
+    its place, with a slider over the training, which needs no kernel. Elsewhere nothing is shown.
+    Wrong arguments raise TypeError or ValueError.
 
     Parameters
     ----------
-    valid : libs.datasets.Split
+    valid : libs.datasets.Split, optional
         Held-out images of 784 pixels, and their labels; at most 1,000, evenly spread, are used.
+        Without them only the loss is shown.
     predict : callable
         Takes images ``[m, 784]``, returns probabilities ``[m, classes]``. It must not draw random
         numbers, because how often it is called depends on the machine.
@@ -39,14 +52,9 @@ class Dashboard:
     title : str
         What is trained.
 
-    Attributes
-    ----------
-    picture : libs.dashboard_view.Frame
-        The latest drawing.
-
     References
     ----------
-    M. Görner, *TensorFlow and deep learning, without a PhD*, 2016 (the six panels).
+    M. Görner, *TensorFlow and deep learning, without a PhD*, 2016 (curves and misread digits).
 
     Examples
     --------
@@ -59,53 +67,47 @@ class Dashboard:
     (array([1, 2, 3]), 0.5)
     """
 
-    def __init__(self, valid, predict, total: int | None = None, title: str = "") -> None:
-        if not hasattr(valid, "images") or getattr(valid, "labels", None) is None:
-            kind = type(valid).__name__
-            raise TypeError(f"valid must be a Split with images and labels, got {kind}.")
-        if not callable(predict):
-            raise TypeError(f"predict must be a function, got {type(predict).__name__}.")
-        _check_images(valid.images, "valid")
-        # spread evenly, because a set may be sorted by class
-        n = len(valid.images)
-        chosen = np.linspace(0, n - 1, min(n, _HELD_OUT)).round().astype(int)
-        self._images, labels = valid.images[chosen], np.asarray(valid.labels)[chosen]
-        self._labels = labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(int)
-        self._predict = predict
-        self._step = 0
-        self._training, self._validation = [], []  # rows of step, loss, accuracy
-        self._spreads = {"weights": [], "biases": []}
-        self._batch, self._parameters = None, {}
-        self._finished = False
-        self._view = View(title, None if total is None else validate.whole(total, "total"))
-        self._began = perf_counter()
-        self._measure()
-        self._draw()
-        self._handle = display(self.picture, display_id=True) if _live() else None
-        self._due, self._cost = self._began, _COST
+    def __init__(self, valid=None, predict=None, total: int | None = None, title: str = "") -> None:
+        super().__init__()
+        self._images, self._labels = np.zeros((0, 784)), np.zeros(0, int)
+        if valid is not None:
+            if not callable(predict):
+                raise TypeError(f"predict must be a function, got {type(predict).__name__}.")
+            self._images, self._labels = _held_out(valid)
+        self._predict, self._title = predict, title
+        self.total = None if total is None else validate.whole(total, "total")
+        self._step, self._finished, self._done, self._means = 0, False, 0, {}
+        self._training, self._looks = [], []  # rows of step, loss, accuracy
+        self._frames = []  # of the film: step, seconds, count of mistakes, [(image, read as), …]
+        self._look_due = began = perf_counter()
+        self._seconds = lambda: round(perf_counter() - began, 1)
+        self._costs = [math.inf, math.inf]  # of the last two looks; the first one traces
+        self._all, self._page = list(range(len(self._labels))), None
+        if hasattr(get_ipython(), "kernel"):
+            self._page = _Page(film=self._film(self._all), sheet=self._sheet(self._all))
+            view = {"version_major": 2, "version_minor": 0, "model_id": self._page.model_id}
+            bundle = {"text/plain": self._alt(), "application/vnd.jupyter.widget-view+json": view}
+            self._handle = display(bundle, raw=True, display_id=True)
+        self._show()
 
     def __enter__(self) -> "Dashboard":
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        # what went wrong in the block may go wrong again in predict: then draw what is known
+        # what went wrong in the block may go wrong again in predict: then show what is known
         self.finish(measure=kind is None)
 
-    def update(self, step: int, loss, accuracy=math.nan, batch=None, parameters=None) -> None:
-        """Record one training step, and redraw if it is time.
-
-        Arguments that are not as follows raise TypeError or ValueError.
+    def update(self, step: int, loss, accuracy=math.nan) -> None:
+        """Record training up to a step, and redraw if it is time.
 
         Parameters
         ----------
         step : int
             Number of the step; it grows from one update to the next.
-        loss, accuracy : float, array or tensor of one number
-            Of the current batch; accuracy in ``[0, 1]``, NaN if it is not known.
-        batch : array or tensor, optional
-            The images of the batch, ``[n, 784]``; the first 72 are shown.
-        parameters : dict of str to array, tensor or variable, optional
-            Weights (two or more axes) and biases (one axis), whose spread is shown.
+        loss : float, array or tensor
+            One number, of the current batch; or ``[n]``, of the last n steps.
+        accuracy : float, array or tensor of one number
+            Of the current batch, in ``[0, 1]``; NaN if it is not known.
         """
         if self._finished:
             raise ValueError("this dashboard is finished. Make a new Dashboard to go on.")
@@ -114,159 +116,205 @@ class Dashboard:
                 f"step must grow from one update to the next, got {step} after {self._step}. "
                 f"In a second epoch, go on counting from the first."
             )
-        if batch is not None:
-            _check_images(batch, "batch")
-        if not isinstance(parameters, dict | None):
-            kind = type(parameters).__name__
-            raise TypeError(f"parameters must be a dict such as {{'W': W, 'b': b}}, got {kind}.")
-        self._training.append((step, _number(loss, "loss"), _number(accuracy, "accuracy")))
-        self._step, self._batch, self._parameters = step, batch, parameters or {}
-        began = perf_counter()
-        if began >= self._due:
-            self._measure()
-            if self._handle:
-                self._draw()
-                self._handle.update(self.picture)
-            now = perf_counter()
-            # the smaller of two: one may have met a busy machine, or drawn new axes
-            last, self._cost = self._cost, now - began
-            self._due = now + min(last, self._cost) / _SHARE
+        many = len(getattr(loss, "shape", ())) == 1 and 0 < len(loss) <= step - self._step
+        losses = np.asarray(loss).tolist() if many else [_number(loss, "loss")]
+        accuracy, first = _number(accuracy, "accuracy"), step + 1 - len(losses)
+        self._training += [(first + k, value, accuracy) for k, value in enumerate(losses)]
+        self._step = step
+        if perf_counter() >= self._due:
+            self._show()
 
     def finish(self, measure: bool = True) -> None:
-        """Measure, unless told not to, and draw a last time; called again, do nothing."""
+        """Look, unless told not to, and put the film in place; called again, do nothing."""
         if not self._finished:
-            self._finished = True
-            if measure:
-                self._measure()
-            self._draw()
-            if self._handle:
+            self._finished, self._look_due = True, 0 if measure else math.inf
+            self._show()
+            if self._page:
                 self._handle.update(self.picture)
+                self._page.close()
+
+    def on_train_batch_end(self, batch: int, logs=None) -> None:
+        """Record what Keras reports: the mean since its last report, so that nothing lags."""
+        steps = self.params["steps"]
+        self.total = steps * self.params["epochs"] if steps else None
+        if batch < self._done:  # a new epoch
+            self._done, self._means = 0, {}
+        done = min(batch + 1, steps or batch + 1)  # Keras counts whole executions
+        new = {
+            name: (done * mean - self._done * self._means.get(name, 0)) / (done - self._done)
+            for name, mean in logs.items()
+        }
+        step = self._step + done - self._done
+        self._done, self._means = done, dict(logs)  # of this epoch
+        accuracy = next((new[name] for name in new if name.endswith(("acc", "accuracy"))), math.nan)
+        self.update(step, new["loss"], accuracy)
+
+    def on_train_end(self, logs=None) -> None:
+        """Put the film in place."""
+        self.finish()
 
     @property
     def history(self) -> dict[str, np.ndarray]:
-        """What was recorded: one entry per update, and one per look at the held-out images.
+        """What was recorded: one entry per step, and one per look at the held-out images.
 
         ``steps``, ``loss``, ``accuracy``; ``valid_steps``, ``valid_loss``, ``valid_accuracy``, the
         first of them at step 0, before training.
         """
         history = {}
-        for prefix, rows in (("", self._training), ("valid_", self._validation)):
-            steps, loss, accuracy = np.array(rows, float).reshape(-1, 3).T
+        for prefix, rows in zip(("", "valid_"), self._rows(), strict=True):
+            steps, loss, accuracy = rows.T
             history[f"{prefix}steps"] = steps.astype(int)
             history |= {f"{prefix}loss": loss, f"{prefix}accuracy": accuracy}
         return history
 
-    @np.errstate(all="ignore")  # a training that diverges is shown, not warned about
-    def _measure(self) -> None:
-        """Predict the held-out images, and take the spread of the parameters."""
-        if self._validation and self._validation[-1][0] == self._step:
-            return
-        p = _check_probabilities(self._predict(self._images), self._labels)
-        self._predicted = np.where(np.isnan(p).any(axis=1), -1, p.argmax(axis=1))
-        # clipped as Keras does
-        loss = -np.log(np.clip(p[np.arange(len(p)), self._labels], 1e-7, 1)).mean()
-        accuracy = (self._predicted == self._labels).mean()
-        self._validation.append((self._step, float(loss), float(accuracy)))
-        arrays = [np.asarray(values) for values in self._parameters.values()]
-        for kind, rows in self._spreads.items():
-            numbers = [a.ravel() for a in arrays if (a.ndim > 1) == (kind == "weights")]
-            if numbers:
-                every = sum(map(len, numbers)) // _SAMPLE + 1
-                sample = np.concatenate([values[::every] for values in numbers])
-                rows.append((self._step, *np.percentile(sample, LEVELS)))
-
+    @property
     @np.errstate(all="ignore")
-    def _draw(self) -> None:
-        self._view.draw_curves(self._training, self._validation)
-        self._view.draw_spreads(self._spreads)
-        self._view.draw_images(self._batch, self._images, self._predicted, self._labels)
-        self.picture = self._view.frame(self._step, perf_counter() - self._began)
+    def picture(self) -> "Film":
+        """What stands in the notebook in the end."""
+        used = sorted({i for *_, shown in self._frames for i, _ in shown})
+        return Film(self._film(used) | {"sheet": self._sheet(used)}, self._still(), self._alt())
 
+    def _show(self) -> None:
+        """Look at the held-out images if it is time, and show what is known."""
+        began, before = perf_counter(), self._looks[-1][0] if self._looks else -1
+        if len(self._images) and began >= self._look_due and before < self._step:
+            self._look()
+            # the smaller of two: one may have met a busy machine
+            self._costs = [self._costs[1], perf_counter() - began]
+            self._look_due = perf_counter() + min(self._costs) / _LOOKING
+        elif not len(self._images):
+            self._frames.append((self._step, self._seconds(), 0, []))
+        if len(self._frames) > _FRAMES:
+            del self._frames[1:-1:2]
+        began = perf_counter()
+        if self._page:
+            self._page.film = self._film(self._all)
+        self._due = perf_counter() + max(_PAUSE, (perf_counter() - began) / _SENDING)
 
-class DashboardCallback(keras.callbacks.Callback):
-    """The dashboard for ``model.fit``.
+    @np.errstate(all="ignore")  # a training that diverges is shown, not warned about
+    def _look(self) -> None:
+        """Predict the held-out images."""
+        p = _probabilities(self._predict(self._images), self._labels)
+        read = np.where(np.isnan(p).any(axis=1), -1, p.argmax(axis=1))
+        loss = -np.log(np.clip(p[np.arange(len(p)), self._labels], 1e-7, 1)).mean()  # as Keras
+        wrong = np.flatnonzero(read != self._labels)
+        self._looks.append((self._step, float(loss), 1 - len(wrong) / len(p)))
+        shown = [(int(i), int(read[i])) for i in wrong[:_SHOWN]]
+        self._frames.append((self._step, self._seconds(), len(wrong), shown))
 
-    Keras reports means since the epoch began; the curves show the mean since the report before,
-    so that they do not lag. Keras doesn't show a callback the current batch: others of the
-    training images are shown at each redraw.
+    def _rows(self) -> list[np.ndarray]:
+        return [np.array(rows, float).reshape(-1, 3) for rows in (self._training, self._looks)]
 
-    Parameters
-    ----------
-    valid, train : libs.datasets.Split
-        Held-out images as in :class:`Dashboard`, and training images.
-
-    Attributes
-    ----------
-    board : Dashboard
-        Of the latest ``fit``; ``board.history`` holds the curves.
-    """
-
-    def __init__(self, valid, train) -> None:
-        super().__init__()
-        self._valid, self._train = valid, train.images
-        self.board = None
-
-    def on_train_begin(self, logs=None) -> None:
-        """Open a new dashboard."""
-        loss = getattr(self.model.loss, "get_config", dict)()
-        self._logits = loss.get("from_logits", False)
-        self._step = 0
-        steps = self.params["steps"]
-        total = steps * self.params["epochs"] if steps else None
-        self.board = Dashboard(self._valid, self._predict, total)
-
-    def on_epoch_begin(self, epoch: int, logs=None) -> None:
-        """Note where the epoch begins."""
-        self._done, self._means = 0, {}  # steps of this epoch, and what Keras reported of them
-
-    def on_train_batch_end(self, batch: int, logs=None) -> None:
-        """Record the steps since the last report."""
-        done = min(batch + 1, self.params["steps"] or batch + 1)  # Keras counts whole executions
-        new = {
-            name: (done * mean - self._done * self._means.get(name, 0)) / (done - self._done)
-            for name, mean in logs.items()
+    def _film(self, used) -> dict:
+        """Return what the page draws, the digits numbered as in ``used``: JSON without NaN."""
+        parts = dict(zip(("training", "held-out"), self._rows(), strict=True))
+        broken = [
+            f"The {name} loss is {loss} at step {step:,.0f}."
+            for name, rows in parts.items()
+            for step, loss, _ in rows[~np.isfinite(rows[:, 1])][:1]
+        ]
+        place = {i: k for k, i in enumerate(used)}
+        frames = [
+            [*rest, [n for i, read in shown for n in (place[i], read)]]
+            for *rest, shown in self._frames
+        ]
+        return {
+            **{"title": self._title or "Training", "total": self.total, "step": self._step},
+            **{"seconds": self._seconds(), "done": self._finished, "broken": " ".join(broken)},
+            **{"curves": {name: _thinned(rows) for name, rows in parts.items()}, "frames": frames},
+            **{"held": len(self._labels), "truth": self._labels[used].tolist()},
         }
-        self._step += done - self._done
-        self._done, self._means = done, dict(logs)
-        accuracy = next((new[name] for name in new if name.endswith(("acc", "accuracy"))), math.nan)
-        start = self._step % max(1, len(self._train) - SHOWN)
-        variables = {variable.path: variable for variable in self.model.trainable_variables}
-        images = self._train[start : start + SHOWN]
-        self.board.update(self._step, new["loss"], accuracy, images, variables)
 
-    def on_train_end(self, logs=None) -> None:
-        """Measure and draw a last time."""
-        self.board.finish()
+    def _sheet(self, used) -> str:
+        """Return digits, ten in a row, as a PNG's address; 16 greys are enough."""
+        buffer = io.BytesIO()
+        page = _wall(self._images[used], 10, padding=0) if used else np.zeros((1, 1))
+        Image.fromarray(np.uint8(page)).quantize(16).save(buffer, "PNG")
+        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
-    def _predict(self, images: np.ndarray) -> np.ndarray:
-        # called directly: model.predict would trace a graph first; in two parts, to save memory
-        halves = [self.model(half, training=False) for half in np.array_split(images, 2)]
-        scores = keras.ops.concatenate(halves)
-        return keras.ops.softmax(scores) if self._logits else scores
+    def _alt(self) -> str:
+        of = f" of {self._title}" if self._title else ""
+        more = ", and the accuracy; held-out digits that are misread" if len(self._images) else ""
+        return f"Training dashboard{of}: the loss over the steps{more}."
+
+    def _still(self) -> Figure:
+        """Draw the last frame, for where no script runs."""
+        figure = Figure((9, 2.8), layout="constrained")
+        *panels, wall = figure.subplots(1, 3)
+        for column, (panel, name) in enumerate(zip(panels, ("Loss", "Accuracy"), strict=True), 1):
+            for rows, colour in zip(self._rows(), ("#1a8fe3", "#d55e00"), strict=True):
+                panel.plot(*rows[np.isfinite(rows[:, column])][:, [0, column]].T, color=colour)
+            panel.set(title=name, xlabel="step")
+        wall.set_axis_off()
+        *_, count, shown = self._frames[-1]
+        if shown:
+            wall.set_title(f"{count:,} of {len(self._labels):,} digits misread")
+            wall.imshow(_wall(self._images[[i for i, _ in shown]], 12))
+        return figure
 
 
-def _live() -> bool:
-    """Whether there is a notebook in which a picture can be redrawn."""
-    return hasattr(get_ipython(), "kernel")
+class _Page(AnyWidget):
+    """The dashboard in a page while it trains."""
+
+    _esm, _css = _FRONT / "dashboard.js", _FRONT / "dashboard.css"
+    film, sheet = Dict().tag(sync=True), Unicode().tag(sync=True)
+
+
+class Film(Picture):
+    """A page that needs no kernel; where no script runs, the last picture."""
+
+    def __init__(self, film: dict, figure: Figure, alt: str) -> None:
+        super().__init__(figure, alt)
+        self._film = html.escape(json.dumps(film, separators=(",", ":")))
+
+    def _repr_png_(self) -> bytes:
+        return self.png
+
+    def _repr_html_(self) -> str:
+        js, css = ((_FRONT / f"dashboard.{kind}").read_text("utf-8") for kind in ("js", "css"))
+        return (
+            f'<style>{css}</style>\n<div class="dashboard" data-film="{self._film}">'
+            f'{super()._repr_html_()}</div>\n<script type="module">{js}</script>'
+        )
 
 
 def _number(value, name: str) -> float:
     try:
         return value if type(value) is float else float(np.asarray(value).item())
     except (TypeError, ValueError, NotImplementedError):
+        hint = "Of many, take the mean; inside a tf.function, return it and call update outside."
+        raise TypeError(f"{name} must be one number, got {type(value).__name__}. {hint}") from None
+
+
+def _thinned(rows: np.ndarray) -> list:
+    """Return columns of means of neighbours, with five digits, None for what is not finite."""
+    starts = np.arange(0, len(rows), len(rows) // _POINTS + 1)
+    sizes = np.diff(starts, append=len(rows))[:, None]
+    means = np.add.reduceat(rows, starts) / sizes if len(rows) else rows
+    return [[float(f"{v:.5g}") if math.isfinite(v) else None for v in part] for part in means.T]
+
+
+def _wall(images, columns: int, padding: int = 1) -> np.ndarray:
+    """Lay out images ``[n, …]``, uint8."""
+    pixels = 255 * np.clip(np.nan_to_num(np.asarray(images).reshape(-1, 28, 28)), 0, 1)
+    return montage(pixels.astype(np.uint8), padding, columns=columns)
+
+
+def _held_out(valid) -> tuple[np.ndarray, np.ndarray]:
+    """Return images and classes, evenly spread, because a set may be sorted by class."""
+    if not hasattr(valid, "images") or getattr(valid, "labels", None) is None:
         raise TypeError(
-            f"{name} must be one number, got {type(value).__name__}. If there are many, take their "
-            f"mean; inside a tf.function, return it and call update outside."
-        ) from None
-
-
-def _check_images(images, name: str) -> None:
-    shape = tuple(getattr(images, "shape", ()))
+            f"valid must be a Split with images and labels, got {type(valid).__name__}."
+        )
+    shape = np.shape(valid.images)
     if math.prod(shape[1:]) != 784 or shape[0] == 0:
-        raise ValueError(f"{name} must hold images of 784 pixels, [n, 784], got {list(shape)}.")
+        raise ValueError(f"valid must hold images of 784 pixels, [n, 784], got {list(shape)}.")
+    chosen = np.linspace(0, shape[0] - 1, min(shape[0], _HELD_OUT)).round().astype(int)
+    labels = np.asarray(valid.labels)[chosen]
+    return valid.images[chosen], labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(int)
 
 
-def _check_probabilities(answer, labels: np.ndarray) -> np.ndarray:
+def _probabilities(answer, labels: np.ndarray) -> np.ndarray:
     """Return what predict made of the held-out images, ``[n, classes]``; NaN may be among it."""
     p = validate.numeric(answer, "what predict returns")
     if p.ndim != 2 or len(p) != len(labels) or p.shape[1] <= labels.max():

@@ -89,21 +89,9 @@ def report() -> Report:
     >>> report().lines[0].what
     'Python'
     """
-    return Report(
-        [
-            _python(),
-            _library("TensorFlow", tf.__version__),
-            _keras(),
-            _kernel(),
-            _processor(),
-            _gpu(),
-            _memory(),
-            _disk(),
-            _data("MNIST"),
-            _data("FashionMNIST"),
-            *settings.FOUND,
-        ]
-    )
+    lines = [_python(), _library("TensorFlow", tf.__version__), _keras(), _kernel(), _processor()]
+    lines += [_gpu(), _memory(), _disk(), _data("MNIST"), _data("FashionMNIST")]
+    return Report(lines + settings.FOUND)
 
 
 def _stated(file: str, pattern: str) -> tuple[int, int]:

@@ -69,11 +69,7 @@ def before_imports(spare: Path) -> None:
     mask = os.umask(0o022)
     os.umask(mask & 0o077)
     if mask & 0o700:
-        _note(
-            "umask",
-            f"{mask:03o}",
-            advice="Not used here: the course must read what it writes",
-        )
+        _note("umask", f"{mask:03o}", advice="Not used here: the course must read what it writes")
     _packages()
     _environment(kernel=type(shell).__name__ == "ZMQInteractiveShell")
     _keras_file(spare)

@@ -87,18 +87,13 @@ def montage_filters(W) -> np.ndarray:
     Parameters
     ----------
     W : array
-        Kernels, ``[height, width, in, out]``, any range. Nothing is rescaled: weights keep their
-        sign, for a diverging colour map. The pixels between and around them hold 0 (no weight).
+        Kernels, ``[height, width, in, out]``, else ValueError. Nothing is rescaled: weights keep
+        their sign, for a diverging colour map. The pixels between and around them hold 0.
 
     Returns
     -------
     numpy.ndarray
         ``[rows·(height + 1) + 1, columns·(width + 1) + 1]``.
-
-    Raises
-    ------
-    ValueError
-        If ``W`` is not 4-D.
 
     Examples
     --------
@@ -122,9 +117,9 @@ def linear(x, n_output: int, name: str | None = None):
     Parameters
     ----------
     x : keras.Input, Keras tensor or TensorFlow tensor
-        ``[batch, features]``.
+        ``[batch, features]``, else ValueError.
     n_output : int
-        Number of units.
+        Number of units; ValueError if it is not a positive whole number.
     name : str, optional
         Name of the layer.
 
@@ -134,11 +129,6 @@ def linear(x, n_output: int, name: str | None = None):
         ``[batch, n_output]``, logits: no activation follows.
     W : keras.Variable
         The kernel, ``[features, n_output]``, drawn Glorot-uniform. The bias starts at zero.
-
-    Raises
-    ------
-    ValueError
-        If ``x`` is of another shape, or ``n_output`` is not a positive whole number.
 
     References
     ----------
@@ -165,23 +155,12 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     Parameters
     ----------
     images : array
-        Floats or integers of any shape; every number counts as a pixel.
+        Floats or integers of any shape, else TypeError; every number counts as a pixel. The copy
+        has their shape and type.
     noise : float
-        How likely a pixel is lost, 0 (none) to 1 (all).
+        How likely a pixel is lost, 0 (none) to 1 (all), else ValueError.
     seed : int
         The same seed masks the same pixels.
-
-    Returns
-    -------
-    numpy.ndarray
-        Of the images' shape and type.
-
-    Raises
-    ------
-    TypeError
-        If the images are not numbers.
-    ValueError
-        If ``noise`` is not 0 to 1.
 
     References
     ----------

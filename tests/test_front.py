@@ -1,12 +1,20 @@
 """The pages of `libs/front` in a browser, on a plain page: without JupyterLab and its kernel."""
 
+import functools
+import html
+import itertools
 import json
 import re
+from types import SimpleNamespace
+from unittest import mock
 
+import numpy as np
 import pytest
-from in_browser import load_axe
+from in_browser import PICTURES, load_axe
 
-from libs import ROOT
+from libs import ROOT, dashboard
+from libs.dashboard import Dashboard
+from libs.datasets import MNIST
 from libs.notebook import Quiz
 from libs.widgets import RECORDED
 
@@ -103,7 +111,28 @@ def pages():
         "pad": front("pad", PAD),
         "explorer": front("explorer", EXPLORER),
         "quiz": Quiz("99", json.loads(json.dumps(QUIZ)))._repr_html_(),
+        "dashboard": a_film()._repr_html_(),
     }
+
+
+@functools.cache
+def a_film():
+    """Return the film of a training in which ever fewer of 1,000 digits are misread."""
+    digits, looks = MNIST().valid, itertools.count()
+    valid = SimpleNamespace(images=digits.images[:1000], labels=digits.labels[:1000])
+
+    def predict(images):
+        p, k = np.full((len(images), 10), 0.02), next(looks)
+        right = valid.labels.argmax(axis=1)
+        wrong = np.arange(1000) % (2 + k) == 0
+        p[np.arange(1000), np.where(wrong, (right + 1) % 10, right)] = 0.82
+        return p
+
+    quick = mock.patch.multiple(dashboard, _PAUSE=0, _LOOKING=1e9, _SENDING=1e9)
+    with quick, Dashboard(valid, predict, total=400, title="One layer") as board:
+        for step in range(1, 41):
+            board.update(10 * step, np.float32(2 / (1 + step)), 1 - 1 / (1 + step))
+    return board.picture
 
 
 def asked(page):
@@ -113,10 +142,15 @@ def asked(page):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", ["pad", "explorer", "quiz"])
+@pytest.mark.parametrize("name", ["pad", "explorer", "quiz", "dashboard"])
 def test_axe_finds_nothing_and_it_fits_a_phone(show, name, theme):
     page = show(pages()[name], theme)
-    page.get_by_role("status").first.wait_for(state="attached")
+    if name == "dashboard":
+        page.get_by_role("slider").wait_for()
+        PICTURES.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=PICTURES / f"film-{theme}.png")
+    else:
+        page.get_by_role("status").first.wait_for(state="attached")
     if name == "quiz":
         page.get_by_label("A", exact=True).check()
         page.get_by_role("button").first.click()
@@ -327,3 +361,91 @@ def test_every_lessons_quiz_stands_in_its_page_and_two_of_them_in_one(show):
     for choice in shown:
         choice.check()
     assert all(choice.is_checked() for choice in shown)
+
+
+# --- the dashboard --------------------------------------------------------------------------------
+
+
+def test_a_film_is_scrubbed_by_keyboard(show):
+    """The slider has a name, tells the step, and shows what was misread then; curves end there."""
+    page = show(pages()["dashboard"])
+    slider = page.get_by_role("slider", name="Back in time")
+    slider.wait_for()
+    assert page.locator(".dashboard img").count() == 0  # the still gave way
+    wrong, wall = page.locator(".dashboard-wrong"), page.locator(".dashboard-wall")
+    value = "slider => slider.getAttribute('aria-valuetext')"
+    assert slider.evaluate(value) == "step 400, 24 misread"
+    assert wrong.inner_text().startswith("24 of 1,000 held-out digits misread")
+    assert page.locator(".dashboard-tile").count() == 24
+    page.keyboard.press("Tab")
+    assert slider.evaluate("slider => document.activeElement === slider")
+    page.keyboard.press("Home")
+    assert slider.evaluate(value) == "step 0, 500 misread"
+    assert wrong.inner_text().startswith("500 of 1,000")
+    assert page.locator(".dashboard-tile").count() == 48
+    page.keyboard.press("ArrowRight")
+    assert slider.evaluate(value) == "step 10, 334 misread"
+    assert "step 10 of 400" in page.locator(".dashboard-state").inner_text()
+    named = page.get_by_role("img", name=re.compile("Loss up to step 10: training 1, held-out"))
+    assert named.count() == 1
+    read = wall.get_attribute("aria-label").removeprefix("Misread digits: ").split(", ")
+    assert len(read) == 48
+    assert all(int(b) == (int(a) + 1) % 10 for a, b in (one.split(" as ") for one in read))
+    page.keyboard.press("End")
+    assert slider.evaluate(value) == "step 400, 24 misread"
+
+
+@pytest.mark.parametrize("width", [390, 900, 1366])
+def test_a_film_is_at_most_500_pixels_high(show, width):
+    page = show(pages()["dashboard"], viewport={"width": width, "height": 900})
+    page.get_by_role("slider").wait_for()
+    box = page.locator(".dashboard").bounding_box()
+    assert 200 < box["height"] <= 500
+    page.keyboard.press("Tab")
+    page.keyboard.press("Home")
+    assert page.locator(".dashboard").bounding_box() == box  # nothing jumps
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+    page.screenshot(path=PICTURES / f"film-{width}.png")
+
+
+def test_a_film_without_scripts_is_a_picture_with_its_text(show):
+    page = show(pages()["dashboard"], java_script_enabled=False)
+    still = page.get_by_role("img", name=re.compile("Training dashboard of One layer"))
+    assert still.is_visible()
+    assert page.get_by_role("slider").count() == 0
+
+
+def test_the_live_view_goes_on_where_the_slider_was_left(show):
+    """New states of a training arrive while the learner looks back."""
+    film = json.loads(html.unescape(re.search('data-film="([^"]*)"', a_film()._repr_html_())[1]))
+    early = film | {"frames": film["frames"][:5], "step": 40, "seconds": 1, "done": False}
+    empty = film | {"frames": [], "step": 0, "curves": {"training": [[], [], []]}, "done": False}
+    script = f"window.next = mount(document.querySelector('main'), {json.dumps(empty)});"
+    page = show(front("dashboard", script))
+    state = page.locator(".dashboard-state")
+    assert state.inner_text().startswith("step 0 of 400")
+    page.evaluate("film => next(film)", early)
+    assert state.inner_text().startswith("step 40 of 400")
+    assert state.inner_text().endswith("about 9 s left")
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")
+    assert state.inner_text().startswith("step 20 of 400")
+    page.evaluate("film => next(film)", film)
+    assert state.inner_text().startswith("step 20 of 400")
+    page.keyboard.press("End")
+    assert state.inner_text().startswith("step 400 of 400")
+
+
+def test_a_curve_that_broke_off_and_one_that_is_flat_are_drawn(show):
+    film = json.loads(html.unescape(re.search('data-film="([^"]*)"', a_film()._repr_html_())[1]))
+    for loss in ([None] * 3, [0, 0, 0], [1, None, 1e30], [-5, -5, -5], [1e-30, 2e-30, None]):
+        curves = {"training": [[1, 2, 3], loss, [None] * 3], "held-out": [[], [], []]}
+        odd = film | {"curves": curves, "broken": "The training loss is nan at step 2."}
+        page = show(
+            front("dashboard", f"mount(document.querySelector('main'), {json.dumps(odd)});")
+        )
+        page.get_by_text("The training loss is nan").wait_for()
+        drawn = page.locator(".dashboard-chart").first.inner_html()
+        assert "NaN" not in drawn
+        assert "Infinity" not in drawn
