@@ -3,7 +3,7 @@
 import importlib.util
 import re
 
-from libs import ROOT
+from libs import NOTICES, ROOT
 
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 TEST = "python -m pytest --nbval tests notebooks"
@@ -26,3 +26,8 @@ def targets() -> dict[str, tuple[str, str]]:
     """Return what each target needs, and its help."""
     found = re.findall(r"^([a-z]+):([^#=\n]*)(?:## *(.*))?$", read("Makefile"), re.MULTILINE)
     return {name: (needs, text) for name, needs, text in found}
+
+
+def complaints(stderr: str) -> list[str]:
+    """Return what an error stream says, less TensorFlow's notices: 2.20 writes them any time."""
+    return [line for line in stderr.splitlines() if not NOTICES.search(line)]
