@@ -15,7 +15,7 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab fresh env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev
+.PHONY: help lab fresh env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev site
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^## /{print "\n" substr($$0, 4)} /^[a-z]+:.*##/{printf "  %-12s%s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ test: grading  ## run every test and every notebook
 
 quick: dev grading  ## check style, unit tests and the notebooks you changed (two minutes, plus theirs)
 	$(BIN)/python -m tools.quick
+
+site: dev  ## make the pages of the course, in build/site; nothing is run
+	$(BIN)/python tools/site.py
 
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)

@@ -27,7 +27,7 @@ def test_a_workflow_runs_the_readme_s_test_command(path):
     _, content = workflow(path)
     lines = [line.strip() for run in commands(content) for line in run.splitlines()]
     tests = [line for line in lines if "pytest" in line or line.startswith("make test")]
-    assert tests
+    assert tests or path.name == "site.yml"  # which makes pages of what was tested
     for line in tests:
         assert re.sub(r"^\.venv[/\\](bin|Scripts)[/\\]", "", line) == TEST or re.fullmatch(
             r"make test( PYTHON=python)?", line

@@ -1,0 +1,87 @@
+// What a page of the site does beyond showing itself: moving pictures stop, terms explain themselves.
+
+const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Put a button on a moving picture; it stands still at first for who asked for that. */
+function makePausable(picture) {
+  const frame = document.createElement("span");
+  const canvas = document.createElement("canvas");
+  const button = document.createElement("button");
+  frame.className = "moving";
+  canvas.width = picture.naturalWidth;
+  canvas.height = picture.naturalHeight;
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", picture.alt);
+  button.type = "button";
+  picture.replaceWith(frame);
+  frame.append(picture, canvas, button);
+  const show = (moves) => {
+    if (!moves) canvas.getContext("2d").drawImage(picture, 0, 0);
+    picture.hidden = !moves;
+    canvas.hidden = moves;
+    button.textContent = moves ? "Pause" : "Play";
+  };
+  button.addEventListener("click", () => show(picture.hidden));
+  show(!still);
+}
+
+for (const picture of document.querySelectorAll('img[src$=".gif"]')) {
+  if (picture.complete && picture.naturalWidth) makePausable(picture);
+  else picture.addEventListener("load", () => makePausable(picture), { once: true });
+}
+
+const home = new URL("terms.js", document.currentScript.src);
+
+// --- what is too wide for its place scrolls, by keyboard as well
+for (const box of document.querySelectorAll(".formula, .pst-scrollable-table-container"))
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+
+// --- live widgets, whose networks are fetched when they come into view
+const aliveSeen = new IntersectionObserver((changes) => {
+  for (const { isIntersecting, target } of changes) if (isIntersecting) {
+    aliveSeen.unobserve(target);
+    const src = new URL(`alive/${target.dataset.network}.js`, home);
+    document.head.append(Object.assign(document.createElement("script"), { src }));
+  }
+}, { rootMargin: "100%" });
+for (const place of document.querySelectorAll("[data-alive]")) aliveSeen.observe(place);
+
+// --- terms: a link to the glossary shows its entry. Entries lie in a script, for a page that is opened
+// as a file may not read another one.
+const shown = Object.assign(document.createElement("div"), { className: "term", hidden: true });
+shown.setAttribute("role", "tooltip");
+shown.id = "term";
+document.body.append(shown);
+
+let arriving = null;
+function entries() {
+  arriving ??= new Promise((done) => {
+    const script = Object.assign(document.createElement("script"), { src: home });
+    script.addEventListener("load", () => done(window.courseTerms));
+    document.head.append(script);
+  });
+  return arriving;
+}
+
+async function explain(link) {
+  const text = (await entries())[decodeURIComponent(new URL(link.href).hash.slice(1))];
+  if (!text || !link.matches(":hover, :focus")) return;
+  shown.innerHTML = text;
+  shown.hidden = false;
+  link.setAttribute("aria-describedby", "term");
+  const box = link.getBoundingClientRect();
+  const left = Math.min(box.left, document.documentElement.clientWidth - shown.offsetWidth - 8);
+  shown.style.left = `${Math.max(8, left) + scrollX}px`;
+  shown.style.top = `${box.bottom + 4 + scrollY}px`;
+}
+
+function hide() {
+  shown.hidden = true;
+  document.querySelector("[aria-describedby=term]")?.removeAttribute("aria-describedby");
+}
+
+for (const link of document.querySelectorAll('article a[href*="glossary.html#"]')) {
+  for (const event of ["mouseenter", "focus"]) link.addEventListener(event, () => explain(link));
+  for (const event of ["mouseleave", "blur"]) link.addEventListener(event, hide);
+}
+document.addEventListener("keydown", ({ key }) => key === "Escape" && hide());

@@ -1,0 +1,157 @@
+// The course's own networks in a page: no kernel, no server, plain numbers.
+//
+// `make site` joins libs/front's pages, this file and the trained weights in one script; `networks`
+// holds the latter by lesson, `pad` and `explorer` the former.
+
+/** Return a layer with its weights as numbers: a byte each, times one scale for each column. */
+export function unpack(layer) {
+  const bytes = Int8Array.from(atob(layer.weights), (letter) => letter.charCodeAt(0));
+  const columns = layer.scale.length;
+  const weights = Float64Array.from(bytes, (byte, i) => byte * layer.scale[i % columns]);
+  return { ...layer, weights };
+}
+
+/** Multiply numbers [n] with weights [n, m]. */
+function dense(numbers, { weights, bias }) {
+  const sums = Float64Array.from(bias);
+  const m = bias.length;
+  numbers.forEach((number, i) => {
+    if (number) for (let j = 0; j < m; j++) sums[j] += number * weights[i * m + j];
+  });
+  return sums;
+}
+
+/** Slide kernels [size, size, from, to] over an image [side, side, from], as Keras does. */
+function convolve(image, { weights, bias, shape, stride }) {
+  const [size, , from, to] = shape;
+  const side = Math.sqrt(image.length / from);
+  const out = Math.floor((side - size) / stride) + 1;
+  const answer = new Float64Array(out * out * to);
+  for (let y = 0; y < out; y++) for (let x = 0; x < out; x++) {
+    const at = (y * out + x) * to;
+    answer.set(bias, at);
+    for (let row = 0; row < size; row++) for (let column = 0; column < size; column++) {
+      const under = ((y * stride + row) * side + x * stride + column) * from;
+      const kernel = (row * size + column) * from * to;
+      for (let c = 0; c < from; c++) {
+        const value = image[under + c];
+        if (value) for (let k = 0; k < to; k++) answer[at + k] += value * weights[kernel + c * to + k];
+      }
+    }
+  }
+  return answer;
+}
+
+const THEN = {
+  linear: (numbers) => numbers,
+  relu: (numbers) => numbers.map((number) => Math.max(0, number)),
+  sigmoid: (numbers) => numbers.map((number) => 1 / (1 + Math.exp(-number))),
+  softmax(numbers) {
+    const top = Math.max(...numbers);
+    const powers = numbers.map((number) => Math.exp(number - top));
+    const sum = powers.reduce((a, b) => a + b);
+    return powers.map((power) => power / sum);
+  },
+};
+
+/** Send numbers through layers that `unpack` returned. */
+export function run(layers, numbers) {
+  for (const layer of layers)
+    numbers = THEN[layer.then]((layer.kind === "dense" ? dense : convolve)(numbers, layer));
+  return numbers;
+}
+
+const SIDE = 280; // of the square, in pixels
+const PEN = 22; // width of a line
+
+/** Return a drawing [280, 280], 255 for ink, of strokes with round ends. */
+export function ink(strokes) {
+  const paper = new Uint8Array(SIDE * SIDE);
+  for (const stroke of strokes) stroke.forEach((_, i) => {
+    const [x0, y0, x1, y1] = [...stroke[Math.max(0, i - 1)], ...stroke[i]].map((v) => v * SIDE);
+    const length2 = (x1 - x0) ** 2 + (y1 - y0) ** 2;
+    const reach = (a, b) => [Math.max(0, Math.floor(Math.min(a, b) - PEN / 2)),
+      Math.min(SIDE - 1, Math.ceil(Math.max(a, b) + PEN / 2))];
+    const [[left, right], [top, bottom]] = [reach(x0, x1), reach(y0, y1)];
+    for (let y = top; y <= bottom; y++) for (let x = left; x <= right; x++) {
+      const along = length2 ? ((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / length2 : 0;
+      const share = Math.min(1, Math.max(0, along));
+      const [dx, dy] = [x0 + share * (x1 - x0) - x, y0 + share * (y1 - y0) - y];
+      if (dx * dx + dy * dy <= (PEN / 2) ** 2) paper[y * SIDE + x] = 255;
+    }
+  });
+  return paper;
+}
+
+/** Average an image [height, width] into one of [rows, columns], each pixel by its share. */
+function shrink(image, height, width, rows, columns) {
+  const pass = (get, n, m, lines) => {
+    const out = new Float64Array(lines * m);
+    for (let j = 0; j < m; j++) {
+      const [from, to] = [(j * n) / m, ((j + 1) * n) / m];
+      for (let i = Math.floor(from); i < Math.ceil(to); i++) {
+        const share = Math.min(i + 1, to) - Math.max(i, from);
+        for (let line = 0; line < lines; line++)
+          out[line * m + j] += (share * get(line, i)) / (to - from);
+      }
+    }
+    return out;
+  };
+  const across = pass((y, x) => image[y * width + x], width, columns, height);
+  const down = pass((x, y) => across[y * columns + x], height, rows, columns);
+  return (y, x) => down[x * rows + y];
+}
+
+/** Turn a drawing into 28 × 28 numbers from 0 to 1 like MNIST's: 20 pixels long, mass in the middle. */
+export function likeMnist(paper) {
+  const image = new Float64Array(784);
+  const inked = [...paper.keys()].filter((i) => paper[i]);
+  if (!inked.length) return image;
+  let [top, bottom, left, right] = [SIDE, 0, SIDE, 0];
+  for (const i of inked) {
+    const [y, x] = [Math.floor(i / SIDE), i % SIDE];
+    [top, bottom] = [Math.min(top, y), Math.max(bottom, y)];
+    [left, right] = [Math.min(left, x), Math.max(right, x)];
+  }
+  const [height, width] = [bottom - top + 1, right - left + 1];
+  const cut = new Float64Array(height * width);
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++)
+    cut[y * width + x] = paper[(top + y) * SIDE + left + x] / 255;
+  const scale = 20 / Math.max(height, width);
+  const [rows, columns] = [height, width].map((side) => Math.max(1, Math.round(side * scale)));
+  const small = shrink(cut, height, width, rows, columns);
+  let [mass, down, across] = [0, 0, 0];
+  for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++) {
+    mass += small(y, x);
+    down += y * small(y, x);
+    across += x * small(y, x);
+  }
+  const place = (centre, side) => Math.min(28 - side, Math.max(0, Math.round(14 - centre / mass)));
+  const [y0, x0] = [place(down, rows), place(across, columns)];
+  for (let y = 0; y < rows; y++) for (let x = 0; x < columns; x++)
+    image[(y0 + y) * 28 + x0 + x] = small(y, x);
+  return image;
+}
+
+const greys = (image) => [...image].map((share) => Math.round(255 * share));
+
+/** Put the live pads and explorers where a page has a place for them. */
+export function start() {
+  const layers = (lesson) => networks[lesson].layers.map(unpack);
+  for (const place of document.querySelectorAll("[data-alive=pad]")) {
+    const reader = layers(place.dataset.network);
+    const predict = (strokes) => {
+      const image = likeMnist(ink(strokes));
+      return { seen: greys(image), probabilities: strokes.length ? [...run(reader, image)] : null };
+    };
+    pad.mount(place, { recorded, predict }).show(recorded[3], predict(recorded[3]));
+  }
+  for (const place of document.querySelectorAll("[data-alive=explorer]")) {
+    const decoder = layers(place.dataset.network);
+    const decode = (code) => ({ seen: greys(run(decoder, code)), height: 28, width: 28 });
+    explorer.mount(place, {
+      plane: networks[place.dataset.network].plane,
+      decode,
+    }).show([0, 0], decode([0, 0]));
+  }
+}

@@ -1,0 +1,73 @@
+"""Sphinx's settings for the site. `make site` copies the pages beside this file, then runs it."""
+
+import sys
+import tomllib
+from pathlib import Path
+
+from docutils.nodes import SkipNode
+from latex2mathml.converter import convert
+
+HERE = Path(__file__).resolve().parent
+ROOT = next(folder for folder in HERE.parents if (folder / "pyproject.toml").is_file())
+sys.path.insert(0, str(ROOT))
+_project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+
+project = "Deep learning, one digit at a time"
+author = "the authors of the course"
+copyright = "text and figures CC BY 4.0, code MIT"
+version = _project["version"]
+language = "en"
+extensions = ["myst_nb"]
+exclude_patterns = ["_build"]
+
+# --- notebooks: what is stored is shown, nothing is run
+nb_execution_mode = "off"
+nb_merge_streams = True
+nb_code_prompt_show = "Show {type}"
+nb_code_prompt_hide = "Hide {type}"
+myst_enable_extensions = ["dollarmath", "amsmath"]
+myst_dmath_double_inline = True
+myst_heading_anchors = 4
+myst_heading_slug_func = "tools.site.slug"
+
+# --- the look
+html_theme = "sphinx_book_theme"
+html_title = project
+html_static_path = ["_static"]
+html_css_files = ["course.css"]
+html_js_files = [("course.js", {"defer": "defer"})]
+html_copy_source = False
+html_show_sourcelink = False
+html_theme_options = {
+    "repository_url": _project["urls"]["Repository"],
+    "use_repository_button": True,
+    "use_download_button": False,
+    "show_toc_level": 2,
+    "home_page_in_toc": True,
+}
+html_context = {"default_mode": "auto"}
+pygments_style = "a11y-high-contrast-light"
+
+
+# --- formulas: MathML, which browsers draw by themselves
+def _mathml(node, display: str) -> str:
+    """Return a formula as MathML, with its source for who copies it."""
+    return convert(node.astext(), display=display)
+
+
+def _inline(writer, node) -> None:
+    writer.body.append(_mathml(node, "inline"))
+    raise SkipNode
+
+
+def _block(writer, node) -> None:
+    writer.body.append(f'<div class="formula">{_mathml(node, "block")}</div>\n')
+    raise SkipNode
+
+
+def setup(app) -> None:
+    """Tell Sphinx of the renderer."""
+    app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+
+
+html_math_renderer = "mathml"

@@ -1,0 +1,252 @@
+"""The site, made from the stored notebooks: every page of it in a browser, opened as a file."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from libs import ROOT
+
+pytestmark = pytest.mark.browser
+SITE = ROOT / "build" / "site"
+LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+NAMES = ["index", "search", *(f"notebooks/{stem}" for stem in LESSONS)]
+NAMES += [f"homework/{path.name}" for path in sorted((ROOT / "homework" / "source").iterdir())]
+
+
+class Page(HTMLParser):
+    """What a page holds that can be wrong."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path, self.text = path, path.read_text("utf-8")
+        self.places, self.links, self.needs, self.pictures = set(), [], [], []
+        self.feed(self.text)
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.places |= {found[key] for key in ("id", "name") if found.get(key)}
+        if tag == "a" and "href" in found:
+            self.links.append(found["href"])
+        if tag == "img":
+            self.pictures.append(found)
+        if tag in ("script", "img", "iframe") and "src" in found:
+            self.needs.append((found["src"], found.get("loading")))
+        if tag == "link" and found.get("rel") in ("stylesheet", "icon", "preload"):
+            self.needs.append((found["href"], None))
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Make the site; return its pages by name."""
+    command = [sys.executable, "tools/site.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    found = {str(p.relative_to(SITE).with_suffix("")): Page(p) for p in SITE.rglob("*.html")}
+    return {name: page for name, page in found.items() if not name.startswith("_static/")}
+
+
+def test_every_lesson_and_assignment_has_a_page(site):
+    assert set(NAMES) <= set(site)
+
+
+def test_every_link_leads_somewhere(site):
+    lost = []
+    for name, page in site.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or link == "#":
+                continue
+            target = (page.path.parent / unquote(parts.path)).resolve() if parts.path else page.path
+            other = site.get(str(target.relative_to(SITE).with_suffix("")))
+            there = target.exists() if other is None else unquote(parts.fragment) in other.places
+            if not (there or (other and not parts.fragment)):
+                lost.append((name, link))
+    assert lost == []
+
+
+def test_every_picture_has_its_text_and_pages_need_nothing_from_elsewhere(site):
+    for name, page in site.items():
+        assert [picture for picture in page.pictures if "alt" not in picture] == [], name
+        assert [need for need, _ in page.needs if urlsplit(need).scheme in ("http", "https")] == []
+
+
+def test_a_page_is_light_at_first_view(site):
+    for name, page in site.items():
+        files = {page.path}
+        for need, loading in page.needs:
+            if loading != "lazy" and not need.startswith("data:"):
+                files.add((page.path.parent / unquote(urlsplit(need).path)).resolve())
+        assert sum(file.stat().st_size for file in files) < 2e6, name
+
+
+def test_claims_and_solutions_stay_out_of_the_pages(site):
+    for name, page in site.items():
+        if name.startswith("notebooks/"):
+            text = re.sub(r"<[^>]+>", "", page.text)
+            assert "claim(" not in text, name
+    for path in sorted((ROOT / "homework" / "source").glob("*/*.ipynb")):
+        assert "BEGIN SOLUTION" not in site[f"homework/{path.stem}"].text
+
+
+@pytest.fixture
+def opened(browser, site):
+    """Open a page of the site as a file; it may not complain."""
+    complaints, contexts = [], []
+
+    def page_of(name, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and complaints.append(m.text))
+        page.goto(f"{(SITE / name).as_uri()}.html")
+        return page
+
+    yield page_of
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (360, "dark")])
+def test_a_page_is_for_everyone(opened, name, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = opened(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # `preload` reads style sheets by a request that a page opened as a file may not make
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
+    serious = [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_pads_and_planes_answer_without_a_kernel(opened):
+    """The page's networks answer as Keras does with the weights that they hold."""
+    import keras
+    import numpy as np
+
+    from libs.datasets import MNIST
+    from libs.widgets import RECORDED, DigitPad
+
+    lesson = "00-start-here"
+    page = opened(f"notebooks/{lesson}")
+    page.locator("[data-alive]").scroll_into_view_if_needed()
+    page.get_by_text("It reads a 3.").wait_for()
+    stored = page.evaluate(
+        f"courseAlive.networks['{lesson}'].layers.map(courseAlive.unpack)"
+        ".map((layer) => ({ ...layer, weights: [...layer.weights] }))"
+    )
+    model = keras.Sequential([keras.Input((784,)), keras.layers.Reshape((28, 28, 1))])
+    for layer in stored:
+        if layer["kind"] == "convolution":
+            size, filters = layer["shape"][0], layer["shape"][-1]
+            model.add(keras.layers.Conv2D(filters, size, layer["stride"], activation=layer["then"]))
+        else:
+            if len(model.output_shape) > 2:
+                model.add(keras.layers.Flatten())
+            model.add(keras.layers.Dense(layer["shape"][-1], activation=layer["then"]))
+        weights = np.reshape(layer["weights"], layer["shape"])
+        model.layers[-1].set_weights([weights, np.array(layer["bias"])])
+    split = MNIST().valid
+    # six ways to draw each of ten digits: as it is, small and off the centre, leaning, flat, thin
+    ways = [((1, 0), (0, 1), 0), ((0.4, 0), (0, 0.4), 0.5), ((0.5, 0), (0, 0.5), 0.05)]
+    ways += [((0.8, 0.2), (0, 0.9), 0), ((0.9, 0), (0, 0.4), 0.1), ((0.3, 0), (0, 0.9), 0.3)]
+    drawn = [
+        [(np.array(stroke) @ np.transpose([a, b]) + shift).clip(0, 1).tolist() for stroke in digit]
+        for digit in RECORDED.values()
+        for a, b, shift in ways
+    ]
+    seen = np.array(
+        page.evaluate(
+            "(all) => all.map((strokes) => [...courseAlive.likeMnist(courseAlive.ink(strokes))])",
+            drawn,
+        )
+    )
+    images = np.concatenate([split.images[:100], seen])
+    answers = page.evaluate(
+        f"""(images) => {{
+            const layers = courseAlive.networks['{lesson}'].layers.map(courseAlive.unpack);
+            return images.map((image) => [...courseAlive.run(layers, image)]);
+        }}""",
+        images.tolist(),
+    )
+    assert abs(np.array(answers) - model.predict(images, verbose=0)).max() < 1e-4
+    right = np.argmax(answers[:100], axis=1) == split.labels[:100].argmax(axis=1)
+    assert right.mean() >= 0.95
+    # the page sees a drawing as the notebook's pad does
+    pad = DigitPad(model)
+    apart = []
+    for strokes, image in zip(drawn, seen, strict=True):
+        pad.clear()
+        pad.draw(strokes)
+        apart.append(abs(pad.image - image.reshape(28, 28)).mean())
+    assert np.mean(apart) < 0.02
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_text("Nothing is drawn yet.").wait_for()
+
+
+def test_the_latent_plane_is_walked_by_keyboard(opened):
+    page = opened("notebooks/05-variational-autoencoders")
+    page.locator("[data-alive]").scroll_into_view_if_needed()
+    page.get_by_text("Decoded from (0.00, 0.00)").wait_for()
+    picture = page.locator(".latent-explorer-seen")
+    before = picture.evaluate("(canvas) => canvas.toDataURL()")
+    page.locator(".latent-explorer-plane").focus()
+    for _ in range(5):
+        page.keyboard.press("Shift+ArrowRight")
+    page.get_by_text(re.compile(r"Decoded from \([1-9]")).wait_for()
+    assert picture.evaluate("(canvas) => canvas.toDataURL()") != before
+
+
+def test_networks_are_as_young_as_the_cells_that_train_them():
+    from tools.site_weights import FOLDER, RECIPES, digest
+
+    stored = {
+        lesson: json.loads((FOLDER / f"{lesson}.json").read_text())["cells"] for lesson in RECIPES
+    }
+    assert stored == {lesson: digest(lesson) for lesson in RECIPES}, (
+        "run python -m tools.site_weights"
+    )
+    assert sum(path.stat().st_size for path in FOLDER.iterdir()) < 1e6
+
+
+def test_a_term_explains_itself_by_keyboard(opened):
+    page = opened("notebooks/03-logistic-regression")
+    link = page.locator('article a[href*="glossary.html#one-hot"]').first
+    link.focus()
+    told = page.get_by_role("tooltip")
+    told.wait_for()
+    assert "1" in told.inner_text()
+    assert link.get_attribute("aria-describedby") == told.get_attribute("id")
+    page.keyboard.press("Escape")
+    told.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_moving_picture_can_be_stopped(opened, motion):
+    page = opened("index", reduced_motion=motion)
+    button = page.locator(".moving button")
+    button.wait_for()
+    picture = page.locator(".moving img")
+    moves = motion == "no-preference"
+    assert (button.inner_text(), picture.is_visible()) == (("Pause" if moves else "Play"), moves)
+    button.click()
+    assert picture.is_visible() is not moves
+
+
+def test_the_answer_to_a_prediction_is_hidden_until_asked(opened):
+    page = opened("notebooks/03-logistic-regression")
+    hidden = page.locator("details.hide").filter(has=page.locator(".cell_output"))
+    assert hidden.count() >= 3
+    assert not hidden.first.locator(".cell_output").is_visible()
+    hidden.first.locator("summary").click()
+    assert hidden.first.locator(".cell_output").is_visible()

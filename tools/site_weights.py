@@ -1,0 +1,126 @@
+"""Train what the site's pages run, by the lessons' own cells, and store it: ``docs/alive/*.json``.
+
+    python -m tools.site_weights
+
+A lesson runs up to its first widget; the network that the widget asks is written, a byte for each
+weight. A test names what is older than the cells that it comes from.
+"""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from libs.files import replacing
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "docs" / "alive"
+# lesson: the widget, what cells make its network, and the code that hands its layers over
+RECIPES = {
+    "00-start-here": (
+        "DigitPad(model)",
+        ("model = keras.Sequential(", "model.fit("),
+        """
+layers = []
+for layer in model.layers:
+    if kept := layer.get_weights():
+        convolution = isinstance(layer, keras.layers.Conv2D)
+        layers.append({
+            "kind": "convolution" if convolution else "dense",
+            "stride": layer.strides[0] if convolution else 1,
+            "then": layer.activation.__name__,
+            "weights": kept,
+        })
+more = {}
+""",
+    ),
+    "05-variational-autoencoders": (
+        "LatentExplorer(",
+        (
+            "def new_layers(",
+            "def new_vae(",
+            "def train_step(",
+            "def train_vae(",
+            "= train_vae(vae)",
+        ),
+        """
+layers = [
+    {"kind": "dense", "stride": 1, "then": "relu", "weights": [W.numpy(), b.numpy()]}
+    for W, b in vae[1]
+]
+layers[-1]["then"] = "sigmoid"
+# the picture in 64 colours, which no eye tells from all of them
+import base64, io
+from PIL import Image
+png = base64.b64decode(explorer.plane["src"].partition(",")[2])
+file = io.BytesIO()
+Image.open(io.BytesIO(png)).convert("RGB").quantize(64).save(file, "PNG", optimize=True)
+src = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+more = {"plane": dict(explorer.plane) | {"src": src}}
+""",
+    ),
+}
+# a byte a weight, from -127 to 127, times one number for each column
+STORE = """
+import base64, json
+for layer in layers:
+    W, b = layer.pop("weights")
+    scale = abs(W).max(axis=tuple(range(W.ndim - 1))) / 127
+    bytes_ = np.round(W / np.where(scale, scale, 1)).astype(np.int8)
+    layer |= {
+        "shape": list(W.shape),
+        "scale": [float(f"{s:.7g}") for s in scale],
+        "bias": [float(f"{s:.7g}") for s in b],
+        "weights": base64.b64encode(bytes_.tobytes()).decode(),
+    }
+print(json.dumps({"layers": layers, **more}))
+"""
+
+
+def cells_of(lesson: str) -> list[str]:
+    """Return the code of a lesson, cell by cell, up to and with the one that shows the widget."""
+    path = ROOT / "notebooks" / f"{lesson}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    widget = RECIPES[lesson][0]
+    return code[: next(i for i, source in enumerate(code) if widget in source) + 1]
+
+
+def digest(lesson: str) -> str:
+    """Return the digest of the cells that make a lesson's network."""
+    parts = RECIPES[lesson][1]
+    found = [source for source in cells_of(lesson) if any(part in source for part in parts)]
+    missing = [part for part in parts if not any(part in source for source in found)]
+    if missing:
+        raise ValueError(f"{lesson} has no cell with {missing[0]!r}. Bring RECIPES up to date.")
+    return hashlib.sha256("\n".join(found).encode()).hexdigest()
+
+
+def train(lesson: str) -> dict:
+    """Run a lesson up to its widget; return the network behind it."""
+    notebook = nbformat.v4.new_notebook()
+    handed_over = RECIPES[lesson][2] + STORE
+    notebook.cells = list(map(nbformat.v4.new_code_cell, [*cells_of(lesson), handed_over]))
+    place = {"metadata": {"path": ROOT / "notebooks"}}
+    NotebookClient(notebook, timeout=1200, kernel_name="python3", resources=place).execute()
+    stored = json.loads("".join(o.text for o in notebook.cells[-1].outputs if o.name == "stdout"))
+    return {"lesson": lesson, "cells": digest(lesson), **stored}
+
+
+def main() -> int:
+    """Train and store the networks that are named, or all."""
+    FOLDER.mkdir(exist_ok=True)
+    for lesson in sys.argv[1:] or RECIPES:
+        path = FOLDER / f"{lesson}.json"
+        text = json.dumps(train(lesson))
+        with replacing(path) as file:
+            file.write(f"{text}\n".encode())
+        print(f"{path.relative_to(ROOT)}: {path.stat().st_size / 1000:.0f} kB", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
