@@ -23,7 +23,8 @@ WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each
 MINUTES = {
     "test_homework.py": 4,
     "test_homework_readme.py": 2,
-    "test_grader_attacks.py": 3,
+    "test_grader_attacks.py": 2.5,
+    "test_grader_attacks_ordinary.py": 2,
     "test_grader_scale.py": 1.5,
     "test_grader_kill.py": 1.5,
     "test_grader_watch.py": 1,

@@ -1,22 +1,17 @@
 """``tools/make_class.py`` makes a class that tries every kind of submission, twice the same."""
 
-import csv
-import shutil
 import subprocess
 import sys
-import zipfile
 
+import mangled
 import pytest
 from grader_mini import write_course
 
 from grader import ROOT
 from grader.assignment import Assignment
 from grader.commands.collect import collect
-from grader.commands.export import export
-from grader.commands.feedback import feedback
-from grader.commands.grade import grade
 from grader.course import Course
-from tools.make_class import CRASHES, KINDS, MANGLED, make_class, moodle
+from tools.make_class import CRASHES, KINDS, make_class, moodle
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 MUTANTS = """MUTANTS = {
@@ -89,43 +84,19 @@ def test_a_class_is_written_as_moodle_exports_it(course, tmp_path):
 SIZE = 300
 
 
+def test_a_mangled_class_is_taken_in_with_nobody_missing_or_doubled(course, tmp_path):
+    everyone = mangled.write_class(tmp_path, course.assignment("hw0"), SIZE)
+    assert len(everyone) == SIZE
+    mangled.taken_in(course, "hw0", tmp_path, everyone)
+
+
 @pytest.mark.sandbox
 @pytest.mark.slow
-def test_a_mangled_class_goes_the_whole_way_with_nobody_missing_or_doubled(course, tmp_path):
-    assignment = course.assignment("hw0")
-    made = {student: content for student, (_, content) in make_class(assignment, SIZE).items()}
-    with zipfile.ZipFile(tmp_path / "class.zip", "w") as archive:
-        for path, content in moodle("hw0", made, mangle=True).items():
-            archive.writestr(path, content)
-    names = [f"Student {student}" for student in made]
-    rows = "".join(f"s{name[-4:]};{name}\r\n" for name in names)
-    (tmp_path / "roster.csv").write_bytes(f"id;name\r\n{rows}".encode("utf-16"))
-    lines = collect(course, "hw0", tmp_path / "class.zip", tmp_path / "roster.csv")
-    ids = sorted(f"s{student}" for student in made)
-    assert [line.partition(": ")[0] for line in lines] == ids
-    for submission in course.submissions("hw0"):
-        given = {}
-        for content in (submission.read(), made[submission.student[1:]]):
-            merged = assignment.merge(content)
-            steps = [
-                (s.name, s.cell.source) for s in merged.steps if s.kind in ("answer", "manual")
-            ]
-            given[content] = (steps, merged.unanswered)
-        assert len({str(found) for found in given.values()}) == 1, submission.student
-
-    # one of each kind goes on: what is graded is the same, and grading 300 takes a minute
-    few = {f"s{student}" for student in list(made)[: len(MANGLED)]}
-    for path in (course.root / "submitted").iterdir():
-        if path.name not in few:
-            shutil.rmtree(path)
-    grade(course, "hw0", workers=2)
-    assert {record["student"] for record in course.records("hw0")} == few
-    assert len(feedback(course, "hw0")) == len(few)
-    for path in export(course, "hw0"):
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        who = [row.get("student") or row.get("Full name") or row["Student"] for row in rows]
-        assert sorted(f"s{name[-4:]}" for name in who) == sorted(few)
+def test_it_goes_the_whole_way(course, tmp_path):
+    """One of each kind; tests/mangled.py is the command for 300 of a real assignment."""
+    everyone = mangled.write_class(tmp_path, course.assignment("hw0"), len(mangled.KINDS))
+    mangled.taken_in(course, "hw0", tmp_path, everyone)
+    mangled.graded(course, "hw0", everyone, workers=2)
 
 
 def test_a_class_of_an_assignment_that_is_not_there_is_refused(course):

@@ -346,6 +346,18 @@ def test_what_came_empty_does_not_replace_an_answer(klass):
     assert klass.take({"jane/hw0.ipynb": klass.by("jj")}) == ["jane: handed in again"]
 
 
+def test_a_newer_file_that_can_not_be_used_is_told(klass):
+    for newer, says in {
+        "hw0.zip": "hw0.zip (a damaged zip)",
+        "hw0.rar": "hw0.rar (a RAR archive: ask for a zip or the notebook)",
+        "hw0-1.ipynb": "hw0-1.ipynb: The file is not a Jupyter notebook: it is not JSON.",
+    }.items():
+        content = b"Rar!\x1a\7\1\0" if "rar" in newer else b"half of"
+        (line,) = klass.take({"d_1_5_hw0.ipynb": klass.by("d"), f"d_1_6_{newer}": content})
+        assert line.endswith(f", left aside: {says}"), line
+        assert klass.kept() == {"1": "d"}
+
+
 def test_other_archives_are_told(klass):
     tarred = io.BytesIO()
     with tarfile.open(fileobj=tarred, mode="w") as archive:

@@ -6,8 +6,6 @@ and one hands in the notebook as it was released. The same class comes out every
 """
 
 import argparse
-import io
-import json
 import random
 import sys
 import zipfile
@@ -89,7 +87,7 @@ def _submission(assignment: Assignment, answers: dict[str, str]) -> bytes:
     return nbformat.writes(notebook).encode()
 
 
-def moodle(assignment: str, students: dict[str, bytes], mangle: bool = False) -> dict[str, bytes]:
+def moodle(assignment: str, students: dict[str, bytes]) -> dict[str, bytes]:
     """Name submissions as Moodle exports them.
 
     Parameters
@@ -98,8 +96,6 @@ def moodle(assignment: str, students: dict[str, bytes], mangle: bool = False) ->
         Its name; Moodle's numbers are others for each.
     students : dict of str to bytes
         The files by student.
-    mangle : bool
-        Do to them what laptops and browsers do to files.
 
     Returns
     -------
@@ -107,99 +103,11 @@ def moodle(assignment: str, students: dict[str, bytes], mangle: bool = False) ->
         The zip's files.
     """
     first = 1000 * (zlib.crc32(assignment.encode()) % 1000 + 1)
-    ways = list(MANGLED.values()) if mangle else [lambda content, file: {file: content}]
     files = {}
     for number, (student, content) in enumerate(students.items()):
         folder = f"Student {student}_{first + number}_assignsubmission_file"
-        for path, made in ways[number % len(ways)](content, f"{assignment}.ipynb").items():
-            files[f"{folder}/{path}"] = made
+        files[f"{folder}/{assignment}.ipynb"] = content
     return files
-
-
-def _zip(files: dict[str, bytes]) -> bytes:
-    """Return a zip whose files are a minute newer each than the one before."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for minute, (name, content) in enumerate(files.items()):
-            archive.writestr(zipfile.ZipInfo(name, (2030, 1, 1, 12, minute, 0)), content)
-    return stream.getvalue()
-
-
-def _changed(content: bytes, change) -> bytes:
-    """Return a notebook in which something was done to the whole, or to each cell."""
-    notebook = json.loads(content)
-    change(notebook)
-    return json.dumps(notebook).encode()
-
-
-def _newlines(new: str):
-    def change(notebook: dict) -> None:
-        for cell in notebook["cells"]:
-            cell["source"] = "".join(cell["source"]).replace("\n", new)
-
-    return change
-
-
-def _lose(notebook: dict) -> None:
-    notebook |= {"metadata": {}, "nbformat_minor": 2}
-    for cell in notebook["cells"]:
-        cell["metadata"] = {}
-        cell.pop("id", None)
-
-
-def _retype(notebook: dict) -> None:
-    for cell in notebook["cells"]:
-        marks = cell["metadata"].get("nbgrader", {})
-        if cell["cell_type"] == "markdown" and marks.get("solution"):
-            cell["cell_type"] = "raw"
-
-
-def _fill(notebook: dict) -> None:
-    text = {"output_type": "stream", "name": "stdout", "text": ["x" * 79 + "\n"] * 20_000}
-    for cell in notebook["cells"][:1]:
-        cell["outputs"] = [text]
-
-
-def _old_format(notebook: dict) -> None:
-    cells = notebook.pop("cells")
-    for cell in cells:
-        if cell["cell_type"] == "code":
-            cell["input"] = cell.pop("source")
-    notebook |= {"nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": cells}]}
-
-
-def _emptied(content: bytes) -> bytes:
-    return _changed(content, lambda notebook: notebook.update(cells=notebook["cells"][:1]))
-
-
-# what laptops, browsers and LMSs do to a file: the files that are handed in instead
-MANGLED = {
-    "nothing": lambda content, file: {file: content},
-    "packed": lambda content, file: {"hw.zip": _zip({file: content, "receipt.json": b"{}"})},
-    "a byte order mark": lambda content, file: {file: b"\xef\xbb\xbf" + content},
-    "UTF-16": lambda content, file: {file: content.decode().encode("utf-16")},
-    "Windows' ends of lines": lambda content, file: {file: _changed(content, _newlines("\r\n"))},
-    "old Macs' ends of lines": lambda content, file: {file: _changed(content, _newlines("\r"))},
-    "called a text": lambda content, file: {f"{file}.txt": content},
-    "a browser's copy": lambda content, file: {file.replace(".", " (1)."): content},
-    "metadata lost": lambda content, file: {file: _changed(content, _lose)},
-    "format 3": lambda content, file: {file: _changed(content, _old_format)},
-    "words in a raw cell": lambda content, file: {file: _changed(content, _retype)},
-    "much output": lambda content, file: {file: _changed(content, _fill)},
-    "an older one too": lambda content, file: {
-        "hw.zip": _zip({"b": _emptied(content), "a": content})
-    },
-    "checkpoints": lambda content, file: {
-        "hw.zip": _zip(
-            {
-                f"hw/{file}": content,
-                "hw/.ipynb_checkpoints/x-checkpoint.ipynb": _emptied(content),
-                f"__MACOSX/hw/._{file}": b"\0\5\x16\7",
-            }
-        )
-    },
-    "a picture beside it": lambda content, file: {file: content, "plot.png": b"PNG"},
-}
 
 
 def main() -> int:
@@ -219,9 +127,6 @@ def main() -> int:
         "--moodle", type=Path, metavar="ZIP", help="write a Moodle export, for collect, instead"
     )
     parser.add_argument(
-        "--mangle", action="store_true", help="as laptops, browsers and old programs leave files"
-    )
-    parser.add_argument(
         "--seed", type=int, default=0, help="each seed makes another class (default: 0)"
     )
     options = parser.parse_args()
@@ -235,7 +140,7 @@ def main() -> int:
     if options.moodle:
         contents = {student: content for student, (_, content) in students.items()}
         with zipfile.ZipFile(options.moodle, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path, content in moodle(options.assignment, contents, options.mangle).items():
+            for path, content in moodle(options.assignment, contents).items():
                 archive.writestr(path, content)
     else:
         for student, (_, content) in students.items():

@@ -206,6 +206,10 @@ def _take(
         problem = chosen.problem
         if len(rivals) > 1 and chosen.rank:
             problem = f"{len(rivals)} notebooks, the newest is used: {chosen.file}"
+        aside = [c.problem for c in candidates if not c.rank and c.age > chosen.age]
+        aside += [file for file in refused if file.endswith(")")]  # with a reason
+        if aside:
+            problem = ", ".join(filter(None, [problem, f"left aside: {', '.join(aside)}"]))[:300]
     else:
         # graded all the same: nothing, with this reason
         chosen = Candidate(b"", _named(student.files), ())
