@@ -92,16 +92,9 @@ class Autoencoder(keras.Model):
         if not 0 <= noise < 1:
             raise ValueError(f"noise must be a share of pixels, 0 <= noise < 1, got {noise!r}.")
         super().__init__(**kwargs)
-        self._options = {
-            "layers": list(layers),
-            "code": code,
-            "kind": kind,
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "tied": tied,
-            "variational": variational,
-            "noise": noise,
-        }
+        self._options = {"layers": list(layers), "code": code, "kind": kind, "tied": tied}
+        self._options |= {"kernel_size": kernel_size, "stride": stride}
+        self._options |= {"variational": variational, "noise": noise}
         self._shapes, self._stride = shapes, stride
         self._variational, self._noise = variational, noise
         self._seeds = keras.random.SeedGenerator(SEED)

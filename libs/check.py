@@ -1,22 +1,22 @@
 """Checks of exercises: right, not filled in yet, or what is wrong.
 
-A check never raises for a wrong answer, so a notebook with empty exercises runs to its end. What
-it returns shows itself in the notebook.
+A check never raises, whatever an answer is or does, so a notebook with empty exercises runs to its
+end. What it returns shows itself in the notebook.
 """
 
+import contextlib
+import dis
 import html
 import re
+import signal
+import threading
+import warnings
 
 import numpy as np
 
 # sign, ink and paper of each finding
-_LOOKS = {
-    "right": ("✓", "#006b4b", "#e3f4ee"),
-    "wrong": ("✗", "#9c3a00", "#fcece3"),
-    "empty": ("…", "#444444", "#eeeeee"),
-}
-
-
+_LOOKS = {"right": ("✓", "#006b4b", "#e3f4ee"), "wrong": ("✗", "#9c3a00", "#fcece3")}
+_LOOKS["empty"] = "…", "#444444", "#eeeeee"
 # what TensorFlow and Keras say for their own developers: lines, and parts of lines
 _INNER_LINES = re.compile(
     r"\s*(in user code:|Graph execution error:|Detected at node |<stack traces unavailable>"
@@ -30,6 +30,8 @@ _INNER_PARTS = re.compile(
 _ARGUMENTS = re.compile(r"\s*(?:Call a|A)rguments received by ")
 _FRAME = re.compile(r'(\s*)File ".{0,500}", line \d+')
 _LONG = 20_000
+_MANY = 10_000_000  # numbers, more than any answer has
+_SECONDS = 10  # for a call of a learner's function
 
 
 class Verdict:
@@ -45,8 +47,7 @@ class Verdict:
     """
 
     def __init__(self, state: str, message: str, kind: str = "") -> None:
-        self.state = state
-        self.message, self.kind = message, kind
+        self.state, self.message, self.kind = state, message, kind
 
     def __repr__(self) -> str:
         return f"{_LOOKS[self.state][0]} {self.message}"
@@ -66,8 +67,8 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
     ----------
     got : anything
         The learner's answer; ``...`` or None means it is not filled in.
-    expected : number, str, bool, sequence or array
-        The right answer, of any shape.
+    expected : number, str, bool, sequence, array or dict
+        The right answer, of any shape; of several results a dict, each by its name in the message.
     what : str
         What to call the answer in the message.
     tolerance : float
@@ -78,28 +79,29 @@ def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-
     >>> check_value([1.0, 2.0], [2.0, 4.0], what="the gradient")
     ✗ the gradient is 0.5 times what is expected, everywhere.
     """
-    right = Verdict("right", f"{what[:1].upper()}{what[1:]} is right.")
+    if got is None:
+        return _EMPTY
+    right = Verdict("right", _said(f"{what[:1].upper()}{what[1:]}", "is right."))
     return _finding(got, expected, what, tolerance) or right
 
 
 def check_function(function, cases, what: str | None = None, tolerance: float = 1e-5) -> Verdict:
     """Call a learner's function; return the first thing that is wrong, or that all is right.
 
+    A call that takes longer than ten seconds is ended, where the system can; one that changes an
+    array it is given is wrong.
+
     Parameters
     ----------
     function : callable
-        The learner's function; if it returns ``...`` or None it is not filled in.
-    cases : list of (arguments, expected)
-        Each a tuple of arguments and the right result.
+        The learner's function; if it returns ``...``, or holds nothing, it is not filled in.
+    cases : list of (arguments, expected) or (arguments, expected, name)
+        Each a tuple of arguments and the right result, as in :func:`check_value`. A name, such as
+        "with a short last batch", stands in the message in place of the arguments.
     what : str, optional
         What to call the function; by default its name.
     tolerance : float
         As in :func:`check_value`.
-
-    Returns
-    -------
-    Verdict
-        Which call is wrong and how, or raises what; shown in the cell.
 
     Examples
     --------
@@ -108,22 +110,67 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
     >>> check_function(double, [((2,), 4), ((3,), 6)])
     ✗ double(3) is 5, expected 6.
     """
-    if function is ...:
+    if function is ... or function is None:
         return _EMPTY
     what = what or getattr(function, "__name__", "your function")
-    for arguments, expected in cases:
-        call = f"{what}({', '.join(_short(a) for a in arguments)})"
+    if not callable(function):
+        return Verdict("wrong", f"{what} is {_short(function)}, expected a function.")
+    for arguments, expected, *name in cases:
+        call = f"{what} {name[0]}" if name else f"{what}({', '.join(map(_short, arguments))})"
+        given = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
         try:
-            got = function(*arguments)
-        except Exception as error:  # whatever a learner's code raises is a finding
-            return Verdict("wrong", f"{call} raises {type(error).__name__}: {reason(error)}")
-        if finding := _finding(got, expected, call, tolerance):
+            with _limit(), warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")  # the verdict says more
+                got = function(*given)
+        except (Exception, SystemExit, _TooLong) as error:  # whatever a learner's code raises
+            if "llipsis" in str(error):
+                return Verdict("empty", "Not all of it is filled in yet: some dots are left.")
+            says = f"raises {type(error).__name__}: {reason(error)}".rstrip(": ")
+            return Verdict("wrong", f"{call} {error if isinstance(error, _TooLong) else says}")
+        if got is None:
+            nothing = Verdict("wrong", f"{call} returns nothing: is a return missing?")
+            return _EMPTY if _is_blank(function) else nothing
+        if finding := _finding(got, expected, call, tolerance, arguments):
             return finding
+        for k, (before, after) in enumerate(zip(arguments, given, strict=True), 1):
+            if isinstance(before, np.ndarray) and before.tobytes() != after.tobytes():
+                return Verdict("wrong", f"{call} changes argument {k} in place: work on a copy.")
     times = "the one case" if len(cases) == 1 else f"all {len(cases)} cases"
     return Verdict("right", f"{what} is right in {times}.")
 
 
-def reason(error: Exception | str) -> str:
+class _TooLong(BaseException):
+    """Ends a call; no ``except Exception`` of a learner's catches it."""
+
+
+@contextlib.contextmanager
+def _limit():
+    """Raise _TooLong in what takes too long; not on Windows or outside the main thread."""
+    main = threading.current_thread() is threading.main_thread()
+    if not main or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_):
+        raise _TooLong(f"is still not done after {_SECONDS:g} s: does a loop never end?")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, _SECONDS, 1)  # and again, should it be caught
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _is_blank(function) -> bool:
+    """Return whether a function does nothing at all, such as one whose body is three dots."""
+    code = getattr(getattr(function, "python_function", function), "__code__", None)
+    idle = {"RESUME", "LOAD_CONST", "RETURN_VALUE", "RETURN_CONST", "NOP"}
+    return bool(code) and {line.opname for line in dis.get_instructions(code)} <= idle
+
+
+def reason(error: BaseException | str) -> str:
     """Return in one line what an error says, without TensorFlow's and Keras' internals.
 
     Frames of the libraries, names of nodes and operations, and lists of what a layer was called
@@ -158,54 +205,102 @@ def reason(error: Exception | str) -> str:
 _EMPTY = Verdict("empty", "Not filled in yet: replace the dots, run that cell, then this one.")
 
 
-def _finding(got, expected, what: str, tolerance: float) -> Verdict | None:
+def _said(what: str, says: str) -> str:
+    """Join a name and what is said of it; the verb fits a name such as "the weights of W"."""
+    head = re.split(r" (?:of|after|by|in|at|for|with|from|to)\b", what)[0]
+    if re.search(r"[^suia]s$", head):  # a call ends with a bracket
+        verb = says.partition(" ")[0]
+        plurals = {"is": "are", "has": "have", "holds": "hold", "differs": "differ"}
+        says = says.replace(verb, plurals.get(verb, verb), 1)
+    return f"{what} {says}"
+
+
+def _finding(got, expected, what, tolerance, arguments=()) -> Verdict | None:
     """Return None if an answer is right, else what was found."""
-    if got is None or got is ...:
+    if got is ...:
         return _EMPTY
-    problem = _difference(got, expected, what, tolerance)
-    return Verdict("wrong", f"{what} {problem[0]}", problem[1]) if problem else None
+    if isinstance(expected, dict):
+        parts = got if isinstance(got, tuple | list) else [got]
+        if len(parts) != len(expected):
+            says = f"returns {len(parts)} and not {len(expected)} results: {', '.join(expected)}."
+            return Verdict("wrong", f"{what} {says}", says)
+        pairs = zip(parts, expected.items(), strict=True)
+        found = (_finding(p, e, f"{name} of {what}", tolerance) for p, (name, e) in pairs)
+        return next(filter(None, found), None)
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            problem = _difference(got, expected, tolerance, arguments)
+    except Exception as error:  # whatever an object does when it is read, compared or written
+        text = "can't be read as numbers"
+        problem = f"{text} ({type(error).__name__}).", f"{text}."
+    return Verdict("wrong", _said(what, problem[0]), problem[1]) if problem else None
 
 
-def _difference(got, expected, what: str, tolerance: float) -> tuple[str, str] | None:
+def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] | None:
     """Return None if equal, or what is different: with the numbers, and without."""
     if isinstance(expected, str | bool):
-        differs = f"is {got!r}, expected {expected!r}."
-        return None if got == expected else (differs, _OTHER)
+        one = np.asarray(got)[()] if getattr(got, "shape", None) == () else got
+        same = np.ndim(one) == 0 and bool(one == expected)
+        return None if same else (f"is {_short(got)}, expected {expected!r}.", _OTHER)
     expected = np.asarray(expected)
-    try:
-        got = np.asarray(got)
-    except Exception as error:  # whatever an object does when it is turned into an array
-        return f"can't be read as numbers ({reason(error)}).", "can't be read as numbers."
+    if _count(got) > _MANY:
+        return f"holds more than {_MANY:,} numbers, expected {expected.size:,}.", _OTHER
+    given, got = got, np.asarray(got)
     if got.dtype.kind not in "fiub":
-        return f"is {_short(got[()])}, expected numbers.", "is not made of numbers."
+        wanted = "numbers" if expected.ndim else "a number"
+        return f"is {_short(given)}, expected {wanted}.", "is not made of numbers."
     if got.shape != expected.shape:
-        shapes = f"has shape {list(got.shape)}, expected {list(expected.shape)}"
-        why = "."
+        wanted = list(expected.shape) if expected.ndim else "one number"
+        shapes, why = f"has shape {list(got.shape)}, expected {wanted}", "."
         if got.ndim == 2 and got.T.shape == expected.shape:
             why = ": it is transposed."
         elif got.squeeze().shape == expected.squeeze().shape:
             why = ": an axis of length 1 too many or too few."
         elif expected.ndim < got.ndim:
             why = ": is a sum or mean over an axis missing?"
+        elif expected.ndim > got.ndim:
+            why = ": is a sum or mean taken over one axis too many?"
         return f"{shapes}{why}", f"has another shape than expected{why}"
     got, expected = got.astype(np.float64), expected.astype(np.float64)
     if np.isnan(got).any() and not np.isnan(expected).any():
         return ("holds NaN, from 0/0, log(0)·0 or ∞ − ∞.",) * 2
+    if np.isinf(got).any() and not np.isinf(expected).any():
+        return ("holds ∞, from 1/0, log(0) or an exponential of a large number.",) * 2
     scale = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))
-    wrong = ~np.isclose(got, expected, rtol=0, atol=tolerance * scale)
-    return _pattern(got, expected, wrong, tolerance * scale) if wrong.any() else None
+    wrong = ~np.isclose(got, expected, rtol=0, atol=tolerance * scale, equal_nan=True)
+    if not wrong.any():
+        return None
+    lengths = {n for a in arguments for n in getattr(a, "shape", ()) if n > 1}
+    return _pattern(got, expected, wrong, tolerance * scale, lengths)
 
 
 _OTHER = "is not what is expected."
 
 
-def _pattern(
-    got: np.ndarray, expected: np.ndarray, wrong: np.ndarray, atol: float
-) -> tuple[str, str]:
+def _count(value) -> int:
+    """Return how many numbers nested sequences hold, without making an array of them."""
+    if isinstance(value, list | tuple):
+        return sum(map(_count, value))
+    try:
+        return value.size if isinstance(value, np.ndarray) else len(value)
+    except TypeError:
+        return 1
+
+
+def _pattern(got, expected, wrong, atol: float, lengths) -> tuple[str, str]:
     """Name the mistake, if the numbers give it away: with them, and without."""
 
     def close(a, b):
         return np.allclose(a, b, rtol=0, atol=atol)
+
+    def why(ratio):
+        """Say what a multiple may come from."""
+        known = dict.fromkeys(lengths, "a sum where a mean belongs")
+        known |= {1 / n: "a mean where a sum belongs, or divided twice" for n in lengths}
+        known |= {1 / np.log(2): "log2 in place of log", 1 / np.log(10): "log10 in place of log"}
+        near = [what for value, what in known.items() if abs(ratio / value - 1) < 1e-4]
+        return f": is it {near[0]}?" if near else "."
 
     if np.abs(expected).max() > atol and close(got, -expected):
         return ("has the wrong sign.",) * 2
@@ -214,22 +309,26 @@ def _pattern(
     here = np.abs(expected) > atol
     if here.any() and got.size > 1:
         ratio = float(np.median(got[here] / expected[here]))
-        if ratio and close(got, ratio * expected):
-            times = f"is {ratio:.4g} times what is expected, everywhere."
-            return times, "is a multiple of what is expected, everywhere the same."
+        if ratio and np.isfinite(ratio) and close(got, ratio * expected):
+            text = "what is expected, everywhere"
+            return f"is {ratio:.4g} times {text}{why(ratio)}", f"is a multiple of {text} the same."
         offset = float(np.median(got - expected))
         if close(got - offset, expected):
             size = "large" if offset > 0 else "small"
             return f"is {abs(offset):.4g} too {size}, everywhere.", f"is too {size}, everywhere."
+    if close(got, np.round(expected)):
+        return ("is rounded to whole numbers." if got.any() else "is 0, everywhere.",) * 2
     if got.ndim == 0:
         ratio = float(got / expected) if expected else 0.0
-        times = round(max(abs(ratio), 1 / abs(ratio))) if ratio else 0
-        text = f"is {got:.6g}, expected {expected:.6g}"
-        if times >= 2 and close(got, expected * times):
-            return f"{text}: {times} times as much.", "is a multiple of what is expected."
-        if times >= 2 and close(got * times, expected):
-            return f"{text}: one part in {times}.", "is a part of what is expected."
+        text, multiple = f"is {got:.6g}, expected {expected:.6g}", "a multiple of what is expected."
+        if (known := why(ratio)) != ".":
+            return f"{text}{known}", f"is {multiple}"
+        for times, words in ((ratio, "{} times as much"), (1 / (ratio or 1), "one part in {}")):
+            if abs(times) < 1e9 and (n := round(times)) >= 2 and abs(times / n - 1) < 1e-4:
+                return f"{text}: {words.format(n)}.", f"is {multiple}"
         return f"{text}.", _OTHER
+    if close(np.sort(got, axis=None), np.sort(expected, axis=None)):
+        return ("holds the right numbers, in another order.",) * 2
     first = tuple(int(i) for i in np.argwhere(wrong)[0])
     return (
         f"differs in {wrong.sum():,} of {wrong.size:,} places; the first is at index "
@@ -238,10 +337,17 @@ def _pattern(
 
 
 def _short(value) -> str:
+    """Write a value in a few characters, alike on every machine."""
     if callable(value):
         return getattr(value, "__name__", "a function")
-    shape = getattr(value, "shape", None)
-    if shape is not None and np.ndim(value) > 0 and np.size(value) > 4:
-        return f"<array {list(shape)}>"
-    text = repr(np.asarray(value).tolist()) if shape is not None else repr(value)
+    try:
+        shape = getattr(value, "shape", None)
+        if shape is not None and np.ndim(value) > 0 and np.size(value) > 4:
+            start = ", ".join(f"{x:.3g}" for x in np.asarray(value[(0,) * (len(shape) - 1)])[:3])
+            return f"<array {list(shape)}: {start}, …>"
+        text = repr(np.asarray(value).tolist()) if shape is not None else repr(value)
+    except Exception:
+        text = " at 0x"
+    if " at 0x" in text:  # an address, which differs from run to run
+        return f"a {type(value).__name__}"
     return text if len(text) <= 40 else text[:37] + "…"

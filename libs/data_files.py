@@ -60,14 +60,11 @@ def _fetch(dataset: str, name: str) -> Path:
         except (requests.RequestException, ValueError) as error:
             failures.append(f"{mirror.split('/')[2]}: {type(error).__name__}")
         except OSError as error:
-            raise DataFileError(
-                f"{path} is missing and could not be written ({error.strerror}). "
-                f"{repair_hint(path, dataset)}"
-            ) from None
-    raise DataFileError(
-        f"{path} is missing and could not be fetched ({'; '.join(failures)}). "
-        f"{repair_hint(path, dataset)}"
-    )
+            why = f"could not be written ({error.strerror})"
+            break
+    else:
+        why = f"could not be fetched ({'; '.join(failures)})"
+    raise DataFileError(f"{path} is missing and {why}. {repair_hint(path, dataset)}")
 
 
 def read(dataset: str, name: str, out: np.ndarray) -> None:
@@ -86,6 +83,9 @@ def read(dataset: str, name: str, out: np.ndarray) -> None:
 def read_idx(data: bytes, out: np.ndarray) -> None:
     """Decompress a gzipped IDX file (LeCun, Cortes and Burges, 1998) into an array.
 
+    Raises ValueError if the content is no gzip, broken, no IDX of the right rank, or of another
+    size; the message continues the file's name.
+
     Parameters
     ----------
     data : bytes
@@ -93,12 +93,6 @@ def read_idx(data: bytes, out: np.ndarray) -> None:
     out : numpy.ndarray
         Where its numbers go, contiguous: ``[n]`` uint8 labels as they are, ``[n, features]``
         float32 pixels divided by 255, or uint8 pixels as they are.
-
-    Raises
-    ------
-    ValueError
-        If the content is no gzip, broken, no IDX of the right rank, or of another size. The
-        message continues the file's name.
 
     Examples
     --------

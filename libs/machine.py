@@ -45,11 +45,9 @@ class Report:
     @property
     def verdict(self) -> str:
         """All of it in one sentence."""
-        if not self.problems:
-            return "Your machine is ready."
-        if len(self.problems) == 1:
-            return "One problem to solve first."
-        return f"{len(self.problems)} problems to solve first."
+        n = len(self.problems)
+        many = f"{'One problem' if n == 1 else f'{n} problems'} to solve first."
+        return many if n else "Your machine is ready."
 
     def __repr__(self) -> str:
         wide = max(len(line.what) for line in self.lines)
@@ -64,19 +62,15 @@ class Report:
         left = 'style="text-align:left"'
         names = ("", "What", "Found", "What to do")
         head = "".join(f'<th scope="col" {left}>{name}</th>' for name in names)
-        rows = []
+        rows = ""
         for line in self.lines:
             sign, colour = _SIGNS[line.state]
-            rows.append(
-                f'<tr><td {left}><b style="color:{colour}">{sign}</b> {line.state}</td>'
-                f'<th scope="row" {left}>{html.escape(line.what)}</th>'
-                f"<td {left}>{html.escape(line.found)}</td>"
-                f"<td {left}>{html.escape(line.advice)}</td></tr>"
-            )
-        return (
-            f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
-            f"<p><b>{self.verdict}</b></p>"
-        )
+            what, *rest = map(html.escape, (line.what, line.found, line.advice))
+            rows += f'<tr><td {left}><b style="color:{colour}">{sign}</b> {line.state}</td>'
+            rows += f'<th scope="row" {left}>{what}</th>'
+            rows += "".join(f"<td {left}>{text}</td>" for text in rest) + "</tr>"
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        return f"{table}<p><b>{self.verdict}</b></p>"
 
 
 def report() -> Report:

@@ -181,11 +181,8 @@ def _ipython(shell) -> None:
                 if value != default:
                     setattr(owner, name, default)
                     _note(f"IPython's {name}", value, default)
-    ran = [
-        name
-        for name in ("exec_lines", "exec_files")
-        if name in shell.config.get("InteractiveShellApp", ())
-    ]
+    app = shell.config.get("InteractiveShellApp", ())
+    ran = [name for name in ("exec_lines", "exec_files") if name in app]
     if shell.profile_dir:
         ran += [p.name for p in sorted(Path(shell.profile_dir.startup_dir).glob("*.*py"))]
     if ran:

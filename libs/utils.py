@@ -114,6 +114,9 @@ def montage_filters(W) -> np.ndarray:
 def linear(x, n_output: int, name: str | None = None):
     """Apply a new fully connected layer: ``h = x W + b``.
 
+    Source: X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward
+    neural networks*, 2010.
+
     Parameters
     ----------
     x : keras.Input, Keras tensor or TensorFlow tensor
@@ -129,11 +132,6 @@ def linear(x, n_output: int, name: str | None = None):
         ``[batch, n_output]``, logits: no activation follows.
     W : keras.Variable
         The kernel, ``[features, n_output]``, drawn Glorot-uniform. The bias starts at zero.
-
-    References
-    ----------
-    X. Glorot and Y. Bengio, *Understanding the difficulty of training deep feedforward neural
-    networks*, 2010.
 
     Examples
     --------
@@ -190,7 +188,8 @@ def latent_grid(n: int = 20) -> np.ndarray:
 
     The codes run as a montage does, row by row from the upper left, with y pointing up:
     ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to. Each axis holds the
-    quantiles ``(i + 0.5) / n`` of a standard Gaussian.
+    quantiles ``(i + 0.5) / n`` of a standard Gaussian. Source: D. P. Kingma and M. Welling,
+    *Auto-encoding variational Bayes*, 2014.
 
     Parameters
     ----------
@@ -201,10 +200,6 @@ def latent_grid(n: int = 20) -> np.ndarray:
     -------
     numpy.ndarray
         ``[n·n, 2]`` float32.
-
-    References
-    ----------
-    D. P. Kingma and M. Welling, *Auto-encoding variational Bayes*, 2014.
 
     Examples
     --------

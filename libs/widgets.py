@@ -38,12 +38,24 @@ LEFT, ABOVE = 60, 30  # of it: ticks, title
 _WIDTH, _HEIGHT = LEFT + PLANE + 10, ABOVE + PLANE + 68  # with the axis's name and a legend
 
 
-class Live(AnyWidget):
-    """A widget whose page, a module in ``front``, sets what it asks and is told an answer.
+class Page(AnyWidget):
+    """A widget whose page is a module in ``front``: a child names ``_esm`` and ``_css`` there.
 
-    A child names ``_esm`` and ``_css``, files there, and defines: traits that the page sets;
-    ``_answer()``, what the page makes of ``answer``; and ``_still()``, a Picture for where there is
-    no kernel.
+    ``_stored()`` returns what stands in its place where there is no kernel, by type.
+    """
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        # by hand: ipywidgets 7, which Colab has, makes no bundle
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+        widget = {"application/vnd.jupyter.widget-view+json": view, "text/plain": repr(self)}
+        return widget | self._stored()
+
+
+class Live(Page):
+    """A page that sets what it asks and is told an answer.
+
+    A child defines: traits that the page sets; ``_answer()``, what the page makes of ``answer``;
+    and ``_still()``, a Picture for where there is no kernel.
     """
 
     answer = Dict().tag(sync=True)
@@ -64,16 +76,10 @@ class Live(AnyWidget):
         """Make an answer differ from the last one, or the page would wait for it."""
         return {**answer, "number": self.answer.get("number", 0) + 1}
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        # by hand: ipywidgets 7, which Colab has, makes no bundle
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}
+    def _stored(self) -> dict:
         still = self._still()
-        return {
-            "application/vnd.jupyter.widget-view+json": view,
-            "text/plain": repr(self),
-            "text/html": still._repr_html_(),
-            "image/png": base64.b64encode(still.png).decode(),
-        }
+        png = base64.b64encode(still.png).decode()
+        return {"text/html": still._repr_html_(), "image/png": png}
 
 
 def _like_mnist(pixels: np.ndarray) -> np.ndarray:

@@ -307,6 +307,50 @@ Quiz(
 """
 
 
+PREDICTION = (
+    "from libs.predict import predict, predictions",
+    """
+guess = predict("How many per cent?", unit="%")
+sketch = predict("How does it fall?", places=(0, 1, 2), y=(0, 2), labels=("step", "loss"))
+""",
+    "guess.answer(0.975, within=0.01)",
+    "sketch.answer([2, 1, 0], within=1)",
+    "predictions()",
+)
+
+
+def test_a_prediction_is_committed_by_keyboard_in_one_pass(page, lab, home):
+    write_notebook(home, "predict.ipynb", *PREDICTION)
+    open_notebook(page, lab, "predict.ipynb")
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.press("Shift+Enter")
+    page.locator(".predict").nth(1).wait_for()
+    tab_to(page, ".predict input")
+    page.keyboard.type("85")
+    page.keyboard.press("Shift+Enter")  # commits, runs the cell again and goes on
+    answers = page.locator(".jp-OutputArea-output")
+    committed = "Committed: 85 %. You may change it until the answer."
+    page.locator(".predict-says").get_by_text(committed).first.wait_for()
+    page.keyboard.press("Shift+Enter")
+    answers.get_by_text("You said 85 %, it is 97.5 %.").wait_for()
+    page.get_by_role("status").get_by_text("Answered below. You said 85 %.").first.wait_for()
+    page.keyboard.press("Shift+Enter")
+    answers.get_by_text("You had not committed a prediction. It is the curve above.").wait_for()
+    page.keyboard.press("Shift+Enter")
+    answers.get_by_text("0 of 2 predictions were right.").wait_for()
+    cells = page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+    assert cells in (len(PREDICTION), len(PREDICTION) + 1)  # the last Shift+Enter may add one
+
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.wait_for_timeout(1000)
+    stored = (home / "notebooks" / "predict.ipynb").read_text("utf-8")
+    assert "Predict first." in stored
+    run_all(page)  # keeps what was said, and stops for nobody
+    answers.get_by_text("You said 85 %, it is 97.5 %.").wait_for()
+
+
 def test_a_quiz_is_answered_by_keyboard_alone(page, lab, home):
     write_notebook(home, "quiz.ipynb", QUIZ)
     open_notebook(page, lab, "quiz.ipynb")

@@ -45,6 +45,24 @@ mount(document.querySelector("main"), {
   },
 });
 """
+PREDICT = """
+window.asked = [];
+window.form = mount(document.querySelector("main"), {
+  question: QUESTION, commit: (value) => asked.push(value),
+});
+"""
+QUESTIONS = {
+    "number": {"text": "How many per cent?", "unit": "%"},
+    "choice": {"text": "Which is it?", "unit": "", "choices": ["85", "92 & more", "97"]},
+    "curve": {
+        "text": "How does the loss fall?",
+        "unit": "",
+        "places": [0, 0.25, 0.5, 0.75, 1],
+        "low": 0,
+        "high": 4,
+        "labels": ["p", "loss"],
+    },
+}
 QUIZ = [
     {
         "question": "Is it A & <b>?",
@@ -106,8 +124,13 @@ def front(name, script):
     return f'<style>{style}</style><script type="module">{module}{script}</script>'
 
 
+def prediction(kind):
+    return front("predict", PREDICT.replace("QUESTION", json.dumps(QUESTIONS[kind])))
+
+
 def pages():
     return {
+        **{kind: prediction(kind) for kind in QUESTIONS},
         "pad": front("pad", PAD),
         "explorer": front("explorer", EXPLORER),
         "quiz": Quiz("99", json.loads(json.dumps(QUIZ)))._repr_html_(),
@@ -142,7 +165,7 @@ def asked(page):
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("name", ["pad", "explorer", "quiz", "dashboard"])
+@pytest.mark.parametrize("name", ["pad", "explorer", "quiz", "dashboard", *QUESTIONS])
 def test_axe_finds_nothing_and_it_fits_a_phone(show, name, theme):
     page = show(pages()[name], theme)
     if name == "dashboard":
@@ -449,3 +472,68 @@ def test_a_curve_that_broke_off_and_one_that_is_flat_are_drawn(show):
         drawn = page.locator(".dashboard-chart").first.inner_html()
         assert "NaN" not in drawn
         assert "Infinity" not in drawn
+
+
+def status(page, text):
+    page.get_by_role("status").get_by_text(text, exact=True).wait_for()
+
+
+def test_a_number_is_predicted_by_keyboard(show):
+    page = show(prediction("number"))
+    page.keyboard.press("Tab")
+    name = page.evaluate("() => document.activeElement.labels[0].innerText")
+    assert name.split() == ["Your", "number:", "%"]
+    for typed in ("", "many", "1/2"):
+        page.keyboard.press("Control+A")
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        status(page, "Type a number first, such as 0.25.")
+    for typed, value in (("92 %", 92), ("−0,5", -0.5), ("1,812", 1812), ("1e3", 1000)):
+        page.keyboard.press("Control+A")
+        page.keyboard.type(typed)
+        page.keyboard.press("Enter")
+        said = f"{value}".replace("-", "−")
+        status(page, f"Committed: {said} %. You may change it until the answer.")
+        assert asked(page)[-1] == value
+    page.evaluate("() => form.close()")
+    status(page, "Answered below. You said 1000 %.")
+    assert page.get_by_label("Your number").is_disabled()
+    assert not page.get_by_role("button").is_visible()
+
+
+def test_a_choice_is_predicted_by_keyboard(show):
+    page = show(prediction("choice"))
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    status(page, "Choose one first.")
+    page.keyboard.press("ArrowDown")
+    assert asked(page) == []  # chosen is not committed
+    page.keyboard.press("Enter")
+    status(page, "Committed: 92 & more. You may change it until the answer.")
+    assert asked(page) == ["92 & more"]
+    assert page.get_by_role("group", name="Predict first. Which is it?").count() == 1
+
+
+def test_a_curve_is_sketched_by_keyboard_and_by_pointer(show):
+    page = show(prediction("curve"))
+    page.get_by_role("button").click()
+    status(page, "Draw your curve first.")
+    page.keyboard.press("Shift+Tab")
+    name = "() => document.activeElement.getAttribute('aria-label')"
+    assert page.evaluate(name) == "loss at p 0"
+    page.keyboard.press("End")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(name) == "loss at p 0.25"
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    assert asked(page)[-1] == [4, 1.9, 2, 2, 2]
+    box = page.locator(".predict-frame").bounding_box()
+    page.mouse.move(box["x"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"], box["y"] + box["height"])  # past three places at once
+    page.mouse.up()
+    page.get_by_role("button").click()
+    assert [round(y, 1) for y in asked(page)[-1]] == [2, 1.5, 1, 0.5, 0]
+    page.evaluate("() => form.close()")
+    page.locator(".predict-sketch").click()
+    assert page.get_by_role("slider").first.get_attribute("aria-valuenow") == "2"

@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import re
+import runpy
 from urllib.parse import unquote
 
 import nbformat
@@ -18,6 +19,23 @@ from tools.setup_cell import NAME, SOURCE
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
+WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
+#: Lessons whose checks have not been tried on what learners get wrong.
+NO_WRONG_ANSWERS_YET = {
+    "00",
+    "01",
+    "01b",
+    "01c",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "07",
+    "08",
+    "09",
+    "10",
+}
 
 
 def number(name):
@@ -315,6 +333,35 @@ def exercises(path):
         yield cell.source, check.source, re.search(r"```python\n(.*?)```", solution, re.DOTALL)[1]
 
 
+def name_of(exercise):
+    """Return what an exercise defines first, by which its wrong answers are stored."""
+    first = ast.parse(exercise).body[0]
+    return first.name if isinstance(first, ast.FunctionDef) else ast.unparse(first.targets[0])
+
+
+def number_of(path):
+    """Return a lesson's number, such as "03" or "01b"."""
+    return path.stem.partition("-")[0]
+
+
+def wrong_answers(path):
+    """Return what learners get wrong in a lesson: of each exercise (source, what is said of it)."""
+    file = WRONG_ANSWERS / f"{number_of(path)}.py"
+    return runpy.run_path(str(file))["WRONG"] if file.exists() else {}
+
+
+def set_up(path, folder, monkeypatch):
+    """Run the cells that exercises may need; return the names that they make."""
+    # the lesson itself may run at the same time, and begins by emptying its folder
+    monkeypatch.setattr("libs.notebook.OUT", folder)
+    names = {"__name__": "notebook"}
+    with contextlib.redirect_stdout(io.StringIO()):
+        for cell in cells(path):
+            if {"setup", "exercise", "check"} & set(tags(cell)):  # a set-up may ask what passed
+                run(cell.source, names)
+    return names
+
+
 def run(source, names):
     """Run a cell's source; return the value of its last line, as a notebook would show it."""
     tree = ast.parse(source)
@@ -325,20 +372,32 @@ def run(source, names):
 
 @each_lesson
 def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch):
-    """Unfilled, the check says so; with the worked solution it says right."""
+    """Unfilled, the check says so; solved, it says right; and it names what learners get wrong."""
     found = list(exercises(path))
     assert found, "no exercise"
-    # the lesson itself may run at the same time, and begins by emptying its folder
-    monkeypatch.setattr("libs.notebook.OUT", tmp_path)
-    names = {"__name__": "notebook"}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for cell in cells(path):
-            if "setup" in tags(cell):
-                run(cell.source, names)
+    wrong = wrong_answers(path)
+    assert set(wrong) <= {name_of(exercise) for exercise, *_ in found}
+    names = set_up(path, tmp_path, monkeypatch)
     for exercise, check, solution in found:
-        for source, state in ((exercise, "empty"), (solution, "right")):
+        answers = [(exercise, "empty", ""), (solution, "right", "")]
+        answers += [(source, "wrong", says) for source, says in wrong.get(name_of(exercise), [])]
+        for source, state, says in answers:
             here = dict(names)
             run(source, here)
             verdict = run(check, here)
             assert isinstance(verdict, Verdict), f"ends without a verdict:\n{check}"
             assert verdict.state == state, f"{verdict!r}\n{source}\n{check}"
+            assert re.search(says, verdict.message), f"{verdict!r} does not say {says}:\n{source}"
+
+
+@each_lesson
+def test_its_checks_name_what_learners_get_wrong(path):
+    """Each exercise has three wrong answers or more; those that have none yet are listed."""
+    wrong = wrong_answers(path)
+    if number_of(path) in NO_WRONG_ANSWERS_YET:
+        assert not wrong, "it has some: take it off the list"
+        pytest.skip(f"lesson {number_of(path)} has no wrong answers yet")
+    for exercise, *_ in exercises(path):
+        answers = wrong.get(name_of(exercise), [])
+        assert len(answers) >= 3, f"{len(answers)} wrong answers to {name_of(exercise)}"
+        assert all(says for _, says in answers), f"{name_of(exercise)}: what must the check say?"

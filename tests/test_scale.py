@@ -11,10 +11,10 @@ import numpy as np
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from scale import workers as module
+from scale.workers import Workers, tf_config
 
 from libs import ROOT
-from libs import workers as module
-from libs.workers import Workers, tf_config
 
 pytestmark = pytest.mark.slow
 TRAIN = ROOT / "notebooks" / "scale" / "train.py"
@@ -252,7 +252,7 @@ def test_fit_of_keras_does_not_train_on_several_workers(tmp_path):
 
 CELL = """
 import json, psutil
-from libs.workers import Workers
+from scale.workers import Workers
 with Workers({script!r}, ["--steps", 10**6, "--folder", {folder!r}]) as workers:
     for line in workers:
         if line.text.startswith("step 2 "):
@@ -279,7 +279,7 @@ def runs(client, cell):
 
 def test_workers_end_with_the_cell_and_with_the_kernel(tmp_path):
     cell = CELL.format(script=str(TRAIN), folder=str(tmp_path))
-    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT))
+    manager, client = start_new_kernel(kernel_name="python3", cwd=str(ROOT / "notebooks"))
     try:
         pids, addresses = runs(client, cell)
         assert all(map(listening, addresses))

@@ -184,7 +184,7 @@ def _end_with_parent() -> None:
 def _run_worker() -> None:
     """Run the script named on the command line as if it had been started itself."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # libs, wherever it is
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # libs, wherever it is
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name="__main__")
 
