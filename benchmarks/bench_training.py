@@ -1,9 +1,11 @@
 """Training steps of lessons 02, 04 and 05 beside what else one could do.
 
-Lesson 02's step is its own NumPy code, taken from the notebook. The others are one graph call an
-epoch, as their lessons do it. Each network is written down once more in PyTorch's operations,
-with the same start, batches, loss and optimiser. Before anything is timed, all ways must arrive
-at about the same loss. PyTorch's rows are there if it is installed: see :func:`benchmarks.pytorch`.
+Lesson 02's step is its own NumPy code, taken from the notebook. The others are taken by
+`libs.training`, as their lessons do it, and by what it took the place of: one graph call an epoch,
+written by hand, with XLA switched on where that is faster. Each network is written down once more
+in PyTorch's operations, with the same start, batches, loss and optimiser. Before anything is timed,
+all ways must arrive at about the same loss. PyTorch's rows are there if it is installed: see
+:func:`benchmarks.pytorch`.
 """
 
 import libs  # noqa: F401 — starts TensorFlow quietly
@@ -23,10 +25,12 @@ from benchmarks import PYTORCH, pytorch, race, row
 from libs import ROOT
 from libs.autoencoder import Autoencoder
 from libs.datasets import MNIST
+from libs.training import Trainer
 
 _BATCH, _STEPS, _RATE = 100, 100, 1e-3
 _IMAGES = _BATCH * _STEPS
 # the peers
+_BY_HAND = "one graph call an epoch, by hand"
 _FIT = "Keras fit, its defaults"
 _SESSION = "a tf.compat.v1 session.run a batch"
 
@@ -122,8 +126,28 @@ NETWORKS = [
 # order, [steps, batch], and returns the mean of the batches' losses.
 
 
+def trainer(network, images):
+    """Train as the lessons do; the order of the given images is the trainer's own."""
+    parameters = [tf.Variable(value) for value in start(network.shapes)]
+    one = None
+
+    def epoch(order):
+        nonlocal one
+        one = one or Trainer(
+            parameters,
+            partial(network.tensorflow_loss, parameters),
+            keras.optimizers.Adam(_RATE),
+            images[order.reshape(-1)],
+            batch=_BATCH,
+        )
+        one.train(epochs=1, view=False)
+        return np.mean(one.losses[-_STEPS:])
+
+    return epoch
+
+
 def one_call_an_epoch(network, images):
-    """Train as the lessons do: the loop over batches is inside one graph."""
+    """Train by hand: the loop over batches is inside one graph."""
     parameters = [tf.Variable(value) for value in start(network.shapes)]
     optimizer = keras.optimizers.Adam(_RATE)
     optimizer.build(parameters)
@@ -274,8 +298,9 @@ def rows() -> list[dict]:
     tf.get_logger().setLevel("ERROR")  # TensorFlow 1's optimiser warns of its own age
     images = MNIST().train.images
     order = np.random.default_rng(1).permutation(len(images))[:_IMAGES].reshape(_STEPS, _BATCH)
-    ours = {"one call an epoch": one_call_an_epoch, "libs.autoencoder": libs_fit}
+    ours = {"the trainer": trainer, "libs.autoencoder": libs_fit}
     peers = {
+        _BY_HAND: one_call_an_epoch,
         _FIT: keras_fit,
         _SESSION: sessions,
     }
@@ -293,7 +318,11 @@ def rows() -> list[dict]:
             np.testing.assert_allclose(losses, losses[0], rtol=0.15)
             seconds = race({name: partial(way, order) for name, way in ways.items()})
             table += [
-                row(f"{network.name}, {name}", seconds[name], peer, seconds[peer], images=_IMAGES)
+                row(
+                    *(f"{network.name}, {name}", seconds[name], peer, seconds[peer]),
+                    bound=1.1 if (name, peer) == ("the trainer", _BY_HAND) else None,
+                    images=_IMAGES,
+                )
                 for name in ours
                 for peer in ways
                 if peer not in ours

@@ -240,11 +240,12 @@ class Dashboard(keras.callbacks.Callback):
     def _still(self) -> Figure:
         """Draw the last frame, for where no script runs."""
         figure = Figure((9, 2.8), layout="constrained")
-        *panels, wall = figure.subplots(1, 3)
+        (*panels, wall), curves = figure.subplots(1, 3), self._film(self._all)["curves"].items()
         for column, (panel, name) in enumerate(zip(panels, ("Loss", "Accuracy"), strict=True), 1):
-            for rows, colour in zip(self._rows(), ("#1a8fe3", "#d55e00"), strict=True):
-                panel.plot(*rows[np.isfinite(rows[:, column])][:, [0, column]].T, color=colour)
+            for (part, rows), colour in zip(curves, ("#1a8fe3", "#d55e00"), strict=True):
+                panel.plot(*np.array(rows, float)[[0, column]], color=colour, lw=1.3, label=part)
             panel.set(title=name, xlabel="step")
+        panels[0].legend()
         wall.set_axis_off()
         *_, count, shown = self._frames[-1]
         if shown:
@@ -286,16 +287,16 @@ def _number(value, name: str) -> float:
         raise TypeError(f"{name} must be one number, got {type(value).__name__}. {hint}") from None
 
 
+@np.errstate(all="ignore")
 def _thinned(rows: np.ndarray) -> list:
-    """Return columns of means of neighbours, with five digits, None for what is not finite."""
-    starts = np.arange(0, len(rows), len(rows) // _POINTS + 1)
-    sizes = np.diff(starts, append=len(rows))[:, None]
-    means = np.add.reduceat(rows, starts) / sizes if len(rows) else rows
-    return [[float(f"{v:.5g}") if math.isfinite(v) else None for v in part] for part in means.T]
+    """Return columns of means of neighbours, with five digits, None for what can't be drawn."""
+    every = len(rows) // _POINTS + 1
+    means = [rows[i : i + every].mean(axis=0) for i in range(0, len(rows), every)]
+    columns = np.reshape(means, (-1, 3)).T
+    return [[float(f"{v:.5g}") if abs(v) < 1e99 else None for v in part] for part in columns]
 
 
 def _wall(images, columns: int, padding: int = 1) -> np.ndarray:
-    """Lay out images ``[n, …]``, uint8."""
     pixels = 255 * np.clip(np.nan_to_num(np.asarray(images).reshape(-1, 28, 28)), 0, 1)
     return montage(pixels.astype(np.uint8), padding, columns=columns)
 
@@ -318,10 +319,8 @@ def _probabilities(answer, labels: np.ndarray) -> np.ndarray:
     """Return what predict made of the held-out images, ``[n, classes]``; NaN may be among it."""
     p = validate.numeric(answer, "what predict returns")
     if p.ndim != 2 or len(p) != len(labels) or p.shape[1] <= labels.max():
-        raise ValueError(
-            f"predict must return [{len(labels)}, classes] for {len(labels)} images with labels "
-            f"up to {labels.max()}, got {list(p.shape)}."
-        )
+        shape = f"[{len(labels)}, classes] for labels up to {labels.max()}"
+        raise ValueError(f"predict must return {shape}, got {list(p.shape)}.")
     if (p < 0).any() or (np.abs(p.sum(axis=1) - 1) > 0.01).any():
         raise ValueError(
             "predict must return probabilities, at least 0 and summing to 1 for each image, got "

@@ -71,11 +71,12 @@ class Trainer:
     def __init__(
         self, model, loss, optimizer, *data, batch=100, augment=None, xla=None, seed: int = SEED
     ) -> None:
-        self._model, self._loss = (model if isinstance(model, keras.Model) else None), loss
+        self._model = model if isinstance(model, keras.Model) else None
+        self._loss = keras.losses.get(loss)
         self.variables = model.trainable_variables if self._model else list(model)
         if not self.variables or not all(hasattr(v, "assign") for v in self.variables):
             raise ValueError("model has no variables to train. Does it begin with keras.Input?")
-        lengths = [len(array) for array in data]
+        lengths = [np.shape(array)[0] if np.ndim(array) else 0 for array in data]
         if len(set(lengths)) != 1 or lengths[0] < validate.whole(batch, "batch"):
             raise ValueError(f"data must be arrays of one length, {batch} or more, got {lengths}.")
         if self._model and len(data) != 2:
@@ -98,7 +99,7 @@ class Trainer:
 
         The stop button and Ctrl+C raise KeyboardInterrupt between two calls of the graph; then,
         too, another call goes on from ``step``. A new ``libs.dashboard.Dashboard`` as ``view``
-        watches, else there is a progress bar. ``each()`` is called after each epoch.
+        watches, else a progress bar; False shows nothing. ``each()`` is called after each epoch.
         """
         if (epochs is None) == (steps is None):
             raise ValueError("say how many epochs, or how many steps, one of the two.")

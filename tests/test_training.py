@@ -250,6 +250,8 @@ def test_rates_are_those_of_their_steps(rates, step):
         (lambda: Trainer(network(), cross_entropy, "sgd", IMAGES, batch=10), r"images and labels"),
         (lambda: Trainer(network(), cross_entropy, "sgd"), r"got \[\]"),
         (lambda: trainer(optimizer=trainer()._optimizer), r"used before. Make a new one"),
+        (lambda: Trainer(network(), "mse", "sgd", IMAGES, None), r"100 or more, got \[70, 0\]"),
+        (lambda: Trainer(network(), 3, "sgd", IMAGES, LABELS), r"(?i)could not interpret loss"),
         (lambda: trainer().train(), r"how many epochs, or how many steps"),
         (lambda: trainer().train(epochs=1, steps=1), r"one of the two"),
         (lambda: trainer().train(epochs=0), r"epochs must be a whole number"),

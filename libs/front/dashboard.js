@@ -188,7 +188,8 @@ export default {
     const next = () => show(film());
     model.on("change:film", next);
     // Shift+Enter brings the next cell into view before there is a picture, which can push its top out
-    const timers = [0, 200, 600, 1200].map((wait) => setTimeout(() => {
+    const waits = model.get("film").step ? [] : [0, 200, 600, 1200]; // who comes back scrolls alone
+    const timers = waits.map((wait) => setTimeout(() => {
       if (el.getBoundingClientRect().height) el.scrollIntoView({ block: "nearest" });
     }, wait));
     return () => {
