@@ -98,25 +98,25 @@ def make_alive(lesson: str, cells: list) -> None:
             return
 
 
-def bundle(lesson: str) -> str:
-    """Return one script of a lesson's live widgets: their pages, the network, the recorded digits.
+def write_alive(folder: Path) -> None:
+    """Write what lives in pages: one script of all modules, and one for each network.
 
     A page that is opened as a file may import no module, so modules become functions.
     """
+    folder.mkdir()
     scripts = []
     for name in LIVE.values():
         page = (FRONT / f"{name}.js").read_text("utf-8").partition("// In a notebook")[0]
-        page = re.sub(r"(?m)^export ", "", page)
         scripts.append(f"const {name} = (() => {{\n{page}\nreturn {{ mount }};\n}})();")
     recorded = json.loads((FRONT.parent / "strokes.json").read_text("utf-8"))
-    network = json.loads((ALIVE / f"{lesson}.json").read_text("utf-8"))
     scripts.append(f"const recorded = {json.dumps(list(recorded.values()))};")
-    scripts.append(f"const networks = {json.dumps({lesson: network})};")
-    page = re.sub(r"(?m)^export ", "", (ALIVE / "alive.js").read_text("utf-8"))
-    scripts.append(
-        f"{page}\nwindow.courseAlive = {{ unpack, run, ink, likeMnist, networks }};\nstart();"
-    )
-    return "(() => {\n" + "\n".join(scripts) + "\n})();\n"
+    scripts += [(ALIVE / f"{name}.js").read_text("utf-8") for name in ("alive", "play")]
+    scripts.append("window.courseAlive = { unpack, run, ink, likeMnist, networks, start, play };")
+    text = re.sub(r"(?m)^export ", "", "\n".join(scripts))
+    (folder / "alive.js").write_text(f"(() => {{\n{text}\n}})();\n", "utf-8")
+    for path in ALIVE.glob("*.json"):
+        network = f"courseAlive.networks[{json.dumps(path.stem)}] = {path.read_text('utf-8')};\n"
+        (folder / f"{path.stem}.js").write_text(network, "utf-8")
 
 
 def _stored(match: re.Match, folder: Path) -> str:
@@ -187,9 +187,7 @@ def write_pages() -> None:
     style = PAGES / "_static" / "course.css"
     styles = [style, *(FRONT / f"{name}.css" for name in LIVE.values())]
     style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
-    (PAGES / "_static" / "alive").mkdir()
-    for path in ALIVE.glob("*.json"):
-        (PAGES / "_static" / "alive" / f"{path.stem}.js").write_text(bundle(path.stem), "utf-8")
+    write_alive(PAGES / "_static" / "alive")
     shutil.rmtree(PAGES / "alive")
     index = PAGES / "index.md"
     index.write_text(index.read_text("utf-8").replace("{map}", the_map()), "utf-8")
@@ -207,17 +205,18 @@ def draw_icons() -> None:
 
     def drawn(match: re.Match) -> str:
         """Return an icon as a drawing, with the classes by which the theme finds it."""
-        name = next(c[3:] for c in match[1].split() if c[:3] == "fa-" and c[3:] in icons)
+        classes, more = match[1], re.sub(r' aria-hidden="[^"]*"', "", match[2])
+        name = next(c[3:] for c in classes.split() if c[:3] == "fa-" and c[3:] in icons)
         width, height, _, _, path = json.loads(icons[name])
         return (
-            f'<svg class="svg-inline--fa {match[1]}" viewBox="0 0 {width} {height}" '
+            f'<svg class="svg-inline--fa {classes}" viewBox="0 0 {width} {height}"{more} '
             f'aria-hidden="true"><path fill="currentColor" d="{path}"/></svg>'
         )
 
     for page in SITE.rglob("*.html"):
         text = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", page.read_text("utf-8"))
         text = re.sub(r"<link[^>]*fontawesome\.js[^>]*>", "", text)
-        page.write_text(re.sub(r'<i class="([^"]*\bfa-[^"]*)"[^>]*></i>', drawn, text), "utf-8")
+        page.write_text(re.sub(r'<i class="([^"]*\bfa-[^"]*)"([^>]*)></i>', drawn, text), "utf-8")
     script.unlink()
 
 

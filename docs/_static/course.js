@@ -36,15 +36,27 @@ const home = new URL("terms.js", document.currentScript.src);
 for (const box of document.querySelectorAll(".formula, .pst-scrollable-table-container"))
   if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 
-// --- live widgets, whose networks are fetched when they come into view
-const aliveSeen = new IntersectionObserver((changes) => {
-  for (const { isIntersecting, target } of changes) if (isIntersecting) {
-    aliveSeen.unobserve(target);
-    const src = new URL(`alive/${target.dataset.network}.js`, home);
-    document.head.append(Object.assign(document.createElement("script"), { src }));
-  }
-}, { rootMargin: "100%" });
-for (const place of document.querySelectorAll("[data-alive]")) aliveSeen.observe(place);
+// --- what lives in the page, fetched when it comes into view
+const fetched = {};
+function fetchScript(name) {
+  fetched[name] ??= new Promise((done) => {
+    const script = Object.assign(document.createElement("script"), { src: new URL(name, home) });
+    script.addEventListener("load", done);
+    document.head.append(script);
+  });
+  return fetched[name];
+}
+
+const inView = new IntersectionObserver((changes) => changes.forEach(async (change) => {
+  const place = change.target;
+  if (!change.isIntersecting) return;
+  inView.unobserve(place);
+  await fetchScript("alive/alive.js");
+  if (place.dataset.play) return courseAlive.play(place);
+  await fetchScript(`alive/${place.dataset.network}.js`);
+  courseAlive.start(place);
+}), { rootMargin: "100%" });
+for (const place of document.querySelectorAll("[data-alive], [data-play]")) inView.observe(place);
 
 // --- terms: a link to the glossary shows its entry. Entries lie in a script, for a page that is opened
 // as a file may not read another one.
@@ -53,18 +65,9 @@ shown.setAttribute("role", "tooltip");
 shown.id = "term";
 document.body.append(shown);
 
-let arriving = null;
-function entries() {
-  arriving ??= new Promise((done) => {
-    const script = Object.assign(document.createElement("script"), { src: home });
-    script.addEventListener("load", () => done(window.courseTerms));
-    document.head.append(script);
-  });
-  return arriving;
-}
-
 async function explain(link) {
-  const text = (await entries())[decodeURIComponent(new URL(link.href).hash.slice(1))];
+  await fetchScript("terms.js");
+  const text = courseTerms[decodeURIComponent(new URL(link.href).hash.slice(1))];
   if (!text || !link.matches(":hover, :focus")) return;
   shown.innerHTML = text;
   shown.hidden = false;

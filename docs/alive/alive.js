@@ -1,7 +1,6 @@
 // The course's own networks in a page: no kernel, no server, plain numbers.
 //
-// `make site` joins libs/front's pages, this file and the trained weights in one script; `networks`
-// holds the latter by lesson, `pad` and `explorer` the former.
+// `make site` joins libs/front's `pad` and `explorer`, this file and play.js in one script.
 
 /** Return a layer with its weights as numbers: a byte each, times one scale for each column. */
 export function unpack(layer) {
@@ -135,23 +134,21 @@ export function likeMnist(paper) {
 
 const greys = (image) => [...image].map((share) => Math.round(255 * share));
 
-/** Put the live pads and explorers where a page has a place for them. */
-export function start() {
-  const layers = (lesson) => networks[lesson].layers.map(unpack);
-  for (const place of document.querySelectorAll("[data-alive=pad]")) {
-    const reader = layers(place.dataset.network);
+/** The lessons' networks, by lesson; each has a script of its own. */
+export const networks = {};
+
+/** Put a live pad or plane into an element that names its network. */
+export function start(place) {
+  const { layers, plane } = networks[place.dataset.network];
+  const network = layers.map(unpack);
+  if (place.dataset.alive === "pad") {
     const predict = (strokes) => {
       const image = likeMnist(ink(strokes));
-      return { seen: greys(image), probabilities: strokes.length ? [...run(reader, image)] : null };
+      return { seen: greys(image), probabilities: strokes.length ? [...run(network, image)] : null };
     };
     pad.mount(place, { recorded, predict }).show(recorded[3], predict(recorded[3]));
-  }
-  for (const place of document.querySelectorAll("[data-alive=explorer]")) {
-    const decoder = layers(place.dataset.network);
-    const decode = (code) => ({ seen: greys(run(decoder, code)), height: 28, width: 28 });
-    explorer.mount(place, {
-      plane: networks[place.dataset.network].plane,
-      decode,
-    }).show([0, 0], decode([0, 0]));
+  } else {
+    const decode = (code) => ({ seen: greys(run(network, code)), height: 28, width: 28 });
+    explorer.mount(place, { plane, decode }).show([0, 0], decode([0, 0]));
   }
 }
