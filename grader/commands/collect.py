@@ -251,16 +251,14 @@ def settle(assignment: Assignment, submission: Submission) -> str:
     """
     path, owner = submission.path, Owner("folders", submission.student)
     ours = [(path.name,), ("timestamp.txt",)]
-    entries = [
-        e for e in _folder_entries(path.parent, []) if not junk(e.path) and e.path not in ours
-    ]
-    if not entries:
-        return ""
-    student = Student(owner, [Part(e, owner, e.path[-1]) for e in entries])
-    own = Candidate(submission.read(), path.name, ())
     with deadline(STUDENT_SECONDS):
+        entries = [e for e in _folder_entries(path.parent, []) if e.path not in ours]
+        beside = [Part(e, owner, e.path[-1]) for e in entries if not junk(e.path)]
+        if not beside:
+            return ""
+        own = Candidate(submission.read(), path.name, ())
         _judge(own, assignment)
-        others = [] if own.rank == 3 else list(_candidates(student, []))
+        others = [] if own.rank == 3 else list(_candidates(Student(owner, beside), []))
         for candidate in others:
             _judge(candidate, assignment)
     best = max(others, key=_worth, default=own)
