@@ -35,6 +35,7 @@ _ARCHIVES = {
 _LIKELY = re.compile(r"\.ipynb\b|\.(7z|rar|tar|t?gz|t?bz2|t?xz)$", re.IGNORECASE)
 _OBJECT = re.compile(rb"[\0\s]*(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?[\0\s]*\{")
 EXPORT_BYTES = 2 << 30
+_REASON = re.compile(r"\((?!typed in)[a-zA-Z][^()]*\)$")  # why a file was refused
 _COPY = re.compile(r"(?:[ _-]*\((\d+)\)|-(\d+))(?:\.ipynb.*)?$", re.IGNORECASE)
 
 
@@ -207,7 +208,7 @@ def _take(
         if len(rivals) > 1 and chosen.rank:
             problem = f"{len(rivals)} notebooks, the newest is used: {chosen.file}"
         aside = [c.problem for c in candidates if not c.rank and c.age > chosen.age]
-        aside += [file for file in refused if file.endswith(")")]  # with a reason
+        aside += [file for file in refused if _REASON.search(file)]
         if aside:
             problem = ", ".join(filter(None, [problem, f"left aside: {', '.join(aside)}"]))[:300]
     else:
