@@ -1,5 +1,6 @@
 """A small assignment and a small class, for the grader's tests."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -16,6 +17,8 @@ import psutil
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grader import ROOT
+from grader.assignment import Assignment
+from grader.files import digest
 from grader.submission import grade_id
 
 SETUP = """import numpy as np
@@ -125,6 +128,39 @@ def hand_in(root: Path, student: str, content: bytes) -> None:
     path.write_bytes(content)
 
 
+def full_marks(student: str, content: bytes) -> dict:
+    """Return the record of right answers, without grading them."""
+    tests = {
+        name: {"points": p, "score": p, "stopped": "", "findings": []}
+        for name, p in (("double-test", 4.0), ("answer-test", 1.0))
+    }
+    return {
+        **{"assignment": "hw0", "student": student, "submitted": "", "entered": False},
+        **{"tests": tests, "manual": {"words": "to be read"}, "unanswered": [], "notes": []},
+        **{"sha256": digest(content), "grader": "1", "score": 5.0, "points": 5.0},
+    }
+
+
+@contextlib.contextmanager
+def at_once(workers: int):
+    """Yield a pool that gives full marks at once, for tests of what comes after marking."""
+    yield AtOnce()
+
+
+class AtOnce:
+    """Such a pool."""
+
+    def prepare(self, task) -> None:
+        """Be ready."""
+
+    def mark(self, task, contents):
+        """Yield each record and its cells."""
+        assignment = Assignment(task.folder)
+        for student, content in contents:
+            steps = assignment.merge(content).steps
+            yield student, (full_marks(student, content), [step.cell for step in steps])
+
+
 def enter_kept(course, student: str, renderer, words="Because.", outputs=(), more=()) -> None:
     """Keep and enter a submission as if it had been marked, with outputs and cells of its own."""
     from grader.commands.grade import keep
@@ -133,16 +169,7 @@ def enter_kept(course, student: str, renderer, words="Because.", outputs=(), mor
     assignment = course.assignment("hw0")
     content = submission(assignment, {**RIGHT, "words": words}, "print()")
     hand_in(course.root, student, content)
-    tests = {
-        name: {"points": p, "score": p, "stopped": "", "findings": []}
-        for name, p in (("double-test", 4.0), ("answer-test", 1.0))
-    }
-    record = {
-        **{"assignment": "hw0", "student": student, "submitted": "", "entered": True, "notes": []},
-        **{"tests": tests, "manual": {"words": "to be read"}, "unanswered": [], "sha256": "a" * 64},
-        **{"grader": "1"},
-        **{"score": 5.0, "points": 5.0},
-    }
+    record = full_marks(student, content) | {"entered": True}
     cells = [step.cell for step in assignment.merge(content).steps]
     cells[1].outputs = list(outputs)
     cells += map(new_markdown_cell, more)

@@ -41,7 +41,8 @@ def raw(content):
         except OSError:
             pass
 """
-NEVER_DONE = "still not done after"
+# interrupted, or, on a busy machine or where it can't be, ended
+NEVER_DONE = "still not done after|did not stop after"
 
 # name: (the cell that should define double, what the record or the notebook then says)
 ANSWERS = {
@@ -193,7 +194,7 @@ ANSWERS = {
     "stops itself": ("import os, signal\nos.kill(0, signal.SIGSTOP)\nprint('ON')", "ON|not done"),
     "waits for the keyboard": ("x = input()", "EOFError"),
     # time
-    "an endless loop": ("while True:\n    pass", NEVER_DONE + "|did not stop"),
+    "an endless loop": ("while True:\n    pass", NEVER_DONE),
     "an endless loop when called": ("def double(x):\n    while True:\n        pass", NEVER_DONE),
     "a loop that can't be interrupted": (
         "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
