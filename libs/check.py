@@ -225,7 +225,7 @@ def _finding(got, expected, what, tolerance, arguments=()) -> Verdict | None:
             says = f"returns {len(parts)} and not {len(expected)} results: {', '.join(expected)}."
             return Verdict("wrong", f"{what} {says}", says)
         pairs = zip(parts, expected.items(), strict=True)
-        found = (_finding(p, e, f"{name} of {what}", tolerance) for p, (name, e) in pairs)
+        found = (_finding(p, e, f"{n} of {what}", tolerance, arguments) for p, (n, e) in pairs)
         return next(filter(None, found), None)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):

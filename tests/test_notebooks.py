@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 
 from libs import ROOT
 from libs.check import Verdict
+from tools.counts import LIMITS, count_words, counts
 from tools.setup_cell import NAME, SOURCE
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -21,21 +22,9 @@ LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons whose checks have not been tried on what learners get wrong.
-NO_WRONG_ANSWERS_YET = {
-    "00",
-    "01",
-    "01b",
-    "01c",
-    "02",
-    "03",
-    "04",
-    "05",
-    "06",
-    "07",
-    "08",
-    "09",
-    "10",
-}
+NO_WRONG_ANSWERS_YET = {"00", "01", "01b", "01c", "02", "04", "05", "06", "07", "08", "09", "10"}
+#: Lessons that are longer than one sitting.
+TOO_LONG_STILL = {"01", "02", "04", "05", "06", "07", "08", "09", "10"}
 
 
 def number(name):
@@ -209,11 +198,18 @@ def test_it_is_written_to_be_read(path):
             for output in cell.outputs:
                 assert texts(output).count("\n") <= 60 or "text/html" in output.get("data", {})
         else:
-            prose = re.sub(r"```.*?```|\$\$.*?\$\$|<[^>]+>", " ", cell.source, flags=re.DOTALL)
-            prose = re.sub(r"\]\([^)\s]*\)", "]", prose)  # where a link leads is not read
-            is_table = prose.count("|") > 12
-            words = len(re.findall(r"\w[\w'’-]*", prose))
-            assert words <= 160 or is_table, f"{words} words:\n{cell.source}"
+            is_table = cell.source.count("|") > 12
+            count = count_words(cell.source)
+            assert count <= 160 or is_table, f"{count} words:\n{cell.source}"
+
+
+@each_lesson
+def test_it_is_one_sitting(path):
+    """``python -m tools.counts`` prints the numbers; lessons that are longer still are listed."""
+    over = {what: n for what, n in counts(path).items() if n > LIMITS[what]}
+    if over and number(path.stem) in TOO_LONG_STILL:
+        pytest.skip(f"lesson {number(path.stem)} is too long still: {over}")
+    assert not over, f"more than {LIMITS}"
 
 
 @each_lesson
@@ -339,14 +335,9 @@ def name_of(exercise):
     return first.name if isinstance(first, ast.FunctionDef) else ast.unparse(first.targets[0])
 
 
-def number_of(path):
-    """Return a lesson's number, such as "03" or "01b"."""
-    return path.stem.partition("-")[0]
-
-
 def wrong_answers(path):
     """Return what learners get wrong in a lesson: of each exercise (source, what is said of it)."""
-    file = WRONG_ANSWERS / f"{number_of(path)}.py"
+    file = WRONG_ANSWERS / f"{number(path.stem)}.py"
     return runpy.run_path(str(file))["WRONG"] if file.exists() else {}
 
 
@@ -394,9 +385,9 @@ def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch
 def test_its_checks_name_what_learners_get_wrong(path):
     """Each exercise has three wrong answers or more; those that have none yet are listed."""
     wrong = wrong_answers(path)
-    if number_of(path) in NO_WRONG_ANSWERS_YET:
+    if number(path.stem) in NO_WRONG_ANSWERS_YET:
         assert not wrong, "it has some: take it off the list"
-        pytest.skip(f"lesson {number_of(path)} has no wrong answers yet")
+        pytest.skip(f"lesson {number(path.stem)} has no wrong answers yet")
     for exercise, *_ in exercises(path):
         answers = wrong.get(name_of(exercise), [])
         assert len(answers) >= 3, f"{len(answers)} wrong answers to {name_of(exercise)}"

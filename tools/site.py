@@ -76,7 +76,7 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
         # a server of the author's machine, such as TensorBoard, is nowhere else
         cell.outputs = [o for o in cell.outputs if "//localhost" not in json.dumps(o)]
         shown = [output for output in cell.outputs if output.output_type != "error"]
-        if asked and shown and "remove-cell" not in tags:
+        if (asked or ".answer(" in cell.source) and shown and "remove-cell" not in tags:
             tags.append("hide-output")
             asked = False
         for output in shown:

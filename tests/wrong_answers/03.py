@@ -1,0 +1,177 @@
+"""What learners get wrong in lesson 03: of each exercise answers, and what the check must say."""
+
+_LOSS = """
+def my_loss(scores, labels):
+    {}
+"""
+_SUMS = "m = scores.max(axis=1)\n    sums = m + np.log(np.exp(scores - m[:, None]).sum(axis=1))"
+_GRADIENT = """
+def my_gradient(W, b, x, labels):
+    scores = x @ W + b
+    powers = np.exp(scores - scores.max(axis={axis}, keepdims=True))
+    p = powers / powers.sum(axis={axis}, keepdims=True)
+    s = {s}
+    return {result}
+"""
+_STEP = """
+def my_step(W, b, x, labels, rate):
+    with tf.GradientTape() as tape:
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, x @ W + b)
+        loss = tf.reduce_{mean}(losses)
+    dW, db = tape.gradient(loss, [W, b])
+    {move}
+"""
+_EPOCH = """
+def my_epoch(W, b, images, labels, order, batch, rate):
+    losses = []
+    for begin in range(0, {end}, batch):
+        rows = {rows}
+        losses.append(train_step(W, b, images[rows], labels[rows], rate))
+    {result}
+"""
+_MEAN = {
+    "axis": 1,
+    "s": "(p - np.eye(len(b))[labels]) / len(x)",
+    "result": "x.T @ s, s.sum(axis=0)",
+}
+_MOVE = "W.assign_sub(rate * dW)\n    b.assign_sub(rate * db)\n    return loss"
+_ALL = {"end": "len(order)", "rows": "order[begin : begin + batch]", "result": "return losses"}
+_RECIPE = "\ndef my_recipe():\n    return {}\n"
+
+WRONG = {
+    "my_loss": [
+        # exponentials, fraction, logarithm
+        (
+            _LOSS.format(
+                "p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)\n"
+                "    return -np.log(p[np.arange(len(labels)), labels]).mean()"
+            ),
+            "of rows of very different size holds NaN",
+        ),
+        # the largest of the whole batch
+        (
+            _LOSS.format(
+                "m = scores.max()\n    sums = m + np.log(np.exp(scores - m).sum(axis=1))\n"
+                "    return np.mean(sums - scores[np.arange(len(labels)), labels])"
+            ),
+            "of rows of very different size holds ∞",
+        ),
+        # a sum
+        (
+            _LOSS.format(
+                f"{_SUMS}\n    return (sums - scores[np.arange(len(labels)), labels]).sum()"
+            ),
+            "is it a sum where a mean belongs",
+        ),
+        # no mean at all
+        (
+            _LOSS.format(f"{_SUMS}\n    return sums - scores[np.arange(len(labels)), labels]"),
+            r"has shape \[3\], expected one number: is a sum or mean",
+        ),
+        # the wrong way round
+        (
+            _LOSS.format(
+                f"{_SUMS}\n    return (scores[np.arange(len(labels)), labels] - sums).mean()"
+            ),
+            "has the wrong sign",
+        ),
+        # no return
+        (
+            _LOSS.format(
+                f"{_SUMS}\n    loss = (sums - scores[np.arange(len(labels)), labels]).mean()"
+            ),
+            "returns nothing: is a return missing",
+        ),
+        # all rows for each label
+        (
+            _LOSS.format(f"{_SUMS}\n    return np.mean(sums - scores[labels])"),
+            "raises (Index|Value)Error",
+        ),
+    ],
+    "my_gradient": [
+        (
+            _GRADIENT.format(**_MEAN | {"s": "p - np.eye(len(b))[labels]"}),
+            "a sum where a mean belongs",
+        ),
+        (
+            _GRADIENT.format(**_MEAN | {"s": "(np.eye(len(b))[labels] - p) / len(x)"}),
+            "dW of .* has the wrong sign",
+        ),
+        (_GRADIENT.format(**_MEAN | {"result": "x.T @ s"}), "and not 2 results: dW, db"),
+        (
+            _GRADIENT.format(**_MEAN | {"result": "s.T @ x, s.sum(axis=0)"}),
+            r"dW of .* has shape \[4, 3\], expected \[3, 4\]: it is transposed",
+        ),
+        (
+            _GRADIENT.format(**_MEAN | {"result": "x.T @ s, s"}),
+            r"db of .* has shape \[4, 4\], expected \[4\]: is a sum or mean",
+        ),
+        (_GRADIENT.format(**_MEAN | {"axis": 0}), "dW of .* differs in"),
+        (
+            _GRADIENT.format(**_MEAN).replace(" - scores.max(axis=1, keepdims=True)", ""),
+            "holds NaN",
+        ),
+    ],
+    "my_step": [
+        (
+            _STEP.format(
+                mean="mean", move="W = W - rate * dW\n    b = b - rate * db\n    return loss"
+            ),
+            "(W of my_step after 1 step|UnboundLocalError)",
+        ),
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("assign_sub", "assign_add")),
+            "W of my_step after 1 step has the wrong sign",
+        ),
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("b.assign_sub(rate * db)", "")),
+            "b of my_step after 1 step is 0, everywhere",
+        ),
+        (_STEP.format(mean="sum", move=_MOVE), "W of my_step after 1 step is 4 times"),
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("rate * ", "")),
+            "is 2 times what is expected",
+        ),
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("    return loss", "")),
+            "loss of my_step after 1 step is None",
+        ),
+    ],
+    "my_epoch": [
+        # the short batch left out
+        (
+            _EPOCH.format(**_ALL | {"end": "len(order) - batch + 1"}),
+            r"losses of .* have shape \[2\]",
+        ),
+        # the order left out
+        (
+            _EPOCH.format(**_ALL | {"rows": "range(begin, min(begin + batch, 7))"}),
+            "losses of .* differ",
+        ),
+        # the same batch again and again
+        (_EPOCH.format(**_ALL | {"rows": "order[:batch]"}), "losses of .* differ"),
+        (
+            _EPOCH.format(**_ALL | {"result": "return np.mean(losses)"}),
+            r"losses of .* have shape \[\]",
+        ),
+        (_EPOCH.format(**_ALL | {"result": ""}), "losses of .* are None"),
+        # one image a step
+        (_EPOCH.format(**_ALL).replace(", batch):", "):"), r"losses of .* have shape \[7\]"),
+    ],
+    "my_recipe": [
+        # the rate as published
+        (
+            _RECIPE.format("(lambda images: images), np.full(1_000, 0.5)"),
+            r"reads 9\d\.\d+% .* to beat",
+        ),
+        # one of the two
+        (_RECIPE.format("np.linspace(1.5, 0, 1_000)"), "can't be measured: TypeError"),
+        # one rate for all steps
+        (_RECIPE.format("np.sqrt, 0.5"), r"and rates \[\], not \[1000\]"),
+        # half of the pixels
+        (
+            _RECIPE.format("(lambda images: images[:, ::2]), np.full(1_000, 0.5)"),
+            r"\[55000, 392\] of images \[55000, 784\]",
+        ),
+    ],
+}
