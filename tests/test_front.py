@@ -462,7 +462,8 @@ def test_the_live_view_goes_on_where_the_slider_was_left(show):
 
 def test_a_curve_that_broke_off_and_one_that_is_flat_are_drawn(show):
     film = json.loads(html.unescape(re.search('data-film="([^"]*)"', a_film()._repr_html_())[1]))
-    for loss in ([None] * 3, [0, 0, 0], [1, None, 1e30], [-5, -5, -5], [1e-30, 2e-30, None]):
+    odd_losses = [[None] * 3, [0, 0, 0], [1, None, 1e98], [-5, -5, -5], [1e-30, 2e-30, None]]
+    for loss in [*odd_losses, [0, 5e-324, 1e-323], [-1e98, 1e98, 0], [1e20, 1e20 + 2e4, 1e20]]:
         curves = {"training": [[1, 2, 3], loss, [None] * 3], "held-out": [[], [], []]}
         odd = film | {"curves": curves, "broken": "The training loss is nan at step 2."}
         page = show(

@@ -29,7 +29,8 @@ const short = (value) => Number(value.toPrecision(3)).toString().replace("-", "â
 
 /** Return round numbers from below the least to above the largest, four or so. */
 export function ticks(least, largest) {
-  if (!(largest > least)) largest = least + (Math.abs(least) || 1);
+  if (!(largest - least > 1e-9 * Math.max(1e-30, Math.abs(least), Math.abs(largest))))
+    largest = least + Math.max(1e-9, Math.abs(least)); // flat
   const rough = (largest - least) / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((n) => n * power).find((size) => size >= rough) ?? rough;
