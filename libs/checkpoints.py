@@ -1,8 +1,8 @@
 """Checkpoints that survive whatever stops a training: verified before they are trusted.
 
-TensorFlow puts a checkpoint's index in place last, so a killed process leaves no half checkpoint
-that looks whole. But a full disk, a power failure or a copy that broke off leaves a torn file, and
-``tf.train.CheckpointManager``, which does not look into the newest one first, stops there.
+TensorFlow writes a checkpoint's index last, but under its final name: a kill at that moment leaves
+half of one, as a full disk, a power failure or a copy that broke off leave a torn file. There
+``tf.train.CheckpointManager``, which does not look into the newest one first, stops.
 """
 
 import contextlib
