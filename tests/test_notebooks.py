@@ -22,7 +22,21 @@ LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons whose checks have not been tried on what learners get wrong.
-NO_WRONG_ANSWERS_YET = {"00", "01", "01b", "01c", "02", "04", "05", "06", "07", "08", "09", "10"}
+NO_WRONG_ANSWERS_YET = {
+    "00",
+    "01",
+    "01b",
+    "01c",
+    "02",
+    "02b",
+    "04",
+    "05",
+    "06",
+    "07",
+    "08",
+    "09",
+    "10",
+}
 #: Lessons that are longer than one sitting.
 TOO_LONG_STILL = {"01", "02", "04", "05", "06", "07", "08", "09", "10"}
 
