@@ -70,9 +70,9 @@ class Finding:
 
     def __repr__(self) -> str:
         sign = _LOOKS.get(self.share, _PART)[0]
-        points = f"{self.points * self.share:g} of {self.points:g}"
+        worth = f"{self.points * self.share:g} of {self.points:g} point{'s' * (self.points != 1)}"
         message = f": {self.message}" if self.message else ""
-        return f"{sign} {self.name} ({points} point{'s' * (self.points != 1)}){message}"
+        return f"{sign} {self.name} ({worth if self.points else 'no points'}){message}"
 
     def _repr_html_(self) -> str:
         _, ink, paper = _LOOKS.get(self.share, _PART)

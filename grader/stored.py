@@ -22,7 +22,8 @@ from grader.files import digest, write
 from grader.markers import HIDDEN_TESTS, SOLUTION, STORED, answer_of
 from grader.submission import grade_id, kind
 
-FILE, NUMBERS = "stored.json", 100  # so many numbers are still a short cell
+FILE, WIDTH = "stored.json", 100
+NUMBERS = 100  # so many are still a short cell
 
 
 class _Number(float):
@@ -49,9 +50,13 @@ def freeze(source: str, literals: list[str]) -> str:
     """Return a cell with literals in the place of its ``stored(…)``, without what makes them."""
     text = source.encode()
     for (first, last, _), new in reversed(list(zip(calls(source), literals, strict=True))):
-        line = text[text.rfind(b"\n", 0, first) + 1 : first]
-        indent = " " * (len(line) - len(line.lstrip()) + 4)
-        text = text[:first] + new.replace("\n", f"\n{indent}").encode() + text[last:]
+        line, rest = text[:first].split(b"\n")[-1].decode(), text[last:].split(b"\n")[0].decode()
+        indent = len(line) - len(line.lstrip())
+        inner, end = "\n" + " " * (indent + 4), ""
+        if new[:1] in "[({" and len(line + new + rest) > WIDTH:  # on lines of its own
+            wrapped = literal(_value(new), WIDTH - indent - 4)
+            new, end = f"(\n{wrapped}", "\n" + " " * indent + ")"
+        text = text[:first] + (new.replace("\n", inner) + end).encode() + text[last:]
     return STORED.without(text.decode()).lstrip("\n")
 
 
@@ -156,9 +161,14 @@ def differences(folder: Path, notebook: nbformat.NotebookNode) -> list[str]:
     ]
 
 
-def literal(value) -> str:
+def literal(value, width: int = 88) -> str:
     """Write a value as Python reads it: numbers (7 digits), texts, and what is made of them."""
-    return pprint.pformat(_plain(value), width=88, compact=True, sort_dicts=False)
+    return pprint.pformat(_plain(value), width=width, compact=True, sort_dicts=False)
+
+
+def _value(text: str):
+    """Return the value of a literal."""
+    return eval(text, {"__builtins__": {}}, {"float": float})
 
 
 def _plain(value):
@@ -267,11 +277,8 @@ def _compiled(tree: ast.Module):
 
 def _close(new: str, old: str) -> bool:
     """Return whether two literals are the same but for the last digits, as machines differ."""
-    values = []
-    for text in (new, old):
-        number = {"float": float}
-        values.append(eval(text, {"__builtins__": {}}, number))
     try:
-        return np.allclose(*(np.asarray(v, dtype=float) for v in values), rtol=1e-4, atol=1e-5)
+        values = [np.asarray(_value(text), dtype=float) for text in (new, old)]
+        return np.allclose(*values, rtol=1e-4, atol=1e-5)
     except (TypeError, ValueError):
         return False

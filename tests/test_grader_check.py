@@ -1,5 +1,8 @@
 """What a homework's tests say: every verdict in the student's terms, and none too kind."""
 
+import hashlib
+import re
+
 import nbformat
 import numpy as np
 import pytest
@@ -97,14 +100,60 @@ def test_part_of_the_points_is_at_most_all_of_them(share):
     assert finding.share == (min(max(share, 0), 1) if share == share else 0)
 
 
+def test_a_block_that_only_guides_gives_no_points():
+    with record() as found, test("a guide", points=0):
+        expect.between(3, 1, 2, "it")
+    (finding,) = found.findings
+    assert repr(finding) == "✗ a guide (no points): it is 3, expected 1 to 2."
+
+
 def test_stop_is_not_a_finding():
     with pytest.raises(KeyboardInterrupt), record() as found, test("it"):
         raise KeyboardInterrupt
     assert found.findings == []
 
 
+# what TensorFlow and Keras add to a message, for whoever works on them
+INTERNAL = re.compile(r"function_node|__wrapped|\[Op:|site-packages|Call arguments|/tmp/|File \"")
+GIVEN = "def given(x):\n    return own(x)\n\n\ndef ours(x):\n    return x / 0"
+THEIRS = """import keras
+import tensorflow as tf
+
+
+def product(x):
+    return tf.ones((4, 3)) @ x
+
+
+@tf.function
+def traced(x):
+    return tf.reshape(tf.ones((4, 3)), (x, 5))
+
+
+def layered(x):
+    return keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])(x)
+
+
+def own(x):
+    return tf.concat([x, [1]], 0)"""
 CELLS = {
     "import numpy as np\nfrom grader.check import expect, test": [],
+    GIVEN: [],
+    THEIRS: [],
+    "with test('a product'):\n    product(tf.ones((2, 3)))": [
+        "InvalidArgumentError in line 6 of your cell, `return tf.ones((4, 3)) @ x`: "
+    ],
+    "with test('a graph'):\n    traced(4)": [
+        "ValueError: Cannot reshape a tensor with 12 elements to"
+    ],
+    "with test('a layer'):\n    layered(tf.ones((2, 5)))": [
+        "in line 15 of your cell, `return keras.Sequential"
+    ],
+    "with test('called by a locked cell'):\n    given(2.0)": [
+        "in line 19 of your cell, `return tf.concat"
+    ],
+    "with test('in a locked cell'):\n    ours(2.0)": [
+        "✗ in a locked cell (0 of 1 point): ZeroDivisionError: float division by zero"
+    ],
     "def half(x):\n    y = x\n    return y / 0": [],
     "with test('a fault of the student'):\n    expect.close(half(2), 1, 'half(2)')": [
         "✗ a fault of the student (0 of 1 point): ZeroDivisionError in line 3 of your cell, "
@@ -129,11 +178,17 @@ CELLS = {
 }
 
 
-def test_in_a_notebook_each_finding_is_shown_in_the_student_s_terms():
+def test_in_a_notebook_each_finding_is_shown_in_the_student_s_terms(tmp_path, monkeypatch):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in CELLS])
+    locked = {"given": hashlib.sha256(GIVEN.strip().encode()).hexdigest()}
+    notebook.metadata.homework = {"released": locked, "answers": []}
+    nbformat.write(notebook, tmp_path / "hw.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "hw.ipynb"))  # as Jupyter says it
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     for cell, says in zip(notebook.cells, CELLS.values(), strict=True):
         shown = [o.get("text") or o["data"]["text/plain"] for o in cell.outputs]
         assert len(shown) == len(says), shown
         for text, part in zip(shown, says, strict=True):
             assert part in text
+            assert not INTERNAL.search(text)
+            assert ("your cell" in part) == ("your cell" in text)

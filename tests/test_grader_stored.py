@@ -10,7 +10,7 @@ from grader.assignment import Assignment
 from grader.check import stored
 from grader.commands.release import release
 from grader.course import Course
-from grader.stored import FILE, calls, differences, freeze
+from grader.stored import FILE, _value, calls, differences, freeze, literal
 
 TEST = """with test("two numbers"):
     ### BEGIN STORED
@@ -134,6 +134,18 @@ def test_a_long_literal_goes_on_under_its_line():
     assert [expression for *_, expression in calls(source)] == ["numbers", "2"]
     text = freeze(source, ["[1,\n 2]", "3"])
     assert text == "if True:\n    x = [1,\n         2]\n    y = 3"
+
+
+def test_a_wide_literal_stands_on_lines_of_its_own():
+    rows = [[0.12345678 * i, float(i), float("inf")] for i in range(1, 5)]
+    source = 'if True:\n    show({"the mistake that is named here": stored(rows)}, "é")'
+    text = freeze(source, [literal(rows)])
+    assert max(map(len, text.split("\n"))) <= 100
+    assert text.startswith('if True:\n    show({"the mistake that is named here": (\n        [[0.1')
+    assert text.endswith('\n    )}, "é")')
+    shown = []
+    exec(text, {"show": lambda *given: shown.extend(given)})
+    assert shown == [{"the mistake that is named here": _value(literal(rows))}, "é"]
 
 
 def test_in_its_source_a_value_is_itself():

@@ -1,6 +1,7 @@
 """Every assignment is proved, and the proof itself finds what is wrong with one."""
 
 import base64
+import re
 
 import pytest
 from grader_mini import CELLS, proved_by_the_page, submission, write_course
@@ -160,3 +161,28 @@ def test_a_setup_may_start_tensorflow(tmp_path):
     finally:
         marker.close()
     assert record["tests"]["double-test"]["score"] == 4
+
+
+HALVE = "import tensorflow as tf\n\n\ndef halve(x):\n    return 1 // 0"
+FAILS = {
+    "def double(x):\n    return tf.ones((4, 3)) @ x": (
+        "InvalidArgumentError in line 2 of your cell, `return tf.ones((4, 3)) @ x`: "
+    ),
+    "def double(x):\n    return halve(x)": "in line 2 of your cell, `return halve(x)`: ",
+    "double = halve": "double raises ZeroDivisionError: integer division",
+}
+
+
+def test_an_error_is_told_without_internals_and_only_of_the_student_s_cell(tmp_path):
+    root = write_course(tmp_path, [("setup", "tensors", HALVE, 0), *CELLS])
+    marker = Marker(Assignment(root / "source" / "hw0"), [root])
+    try:
+        for double, says in FAILS.items():
+            record, _ = marker.mark(submission(marker.assignment, {"double": double}), True)
+            visible, hidden = (f["message"] for f in record["tests"]["double-test"]["findings"])
+            assert says in visible
+            for text in (visible, hidden):
+                assert not re.search(r"function_node|__wrapped|\[Op:|site-packages", text)
+                assert ("your cell" in text) <= ("your cell" in says)
+    finally:
+        marker.close()
