@@ -29,7 +29,7 @@ AVERAGE = {"use_ema": True, "ema_momentum": 0.999}
 
 
 class Dropout(layers.Layer):
-    """Dropout that reads coins tossed beforehand, as in the lesson."""
+    """Dropout that reads masks drawn beforehand, as in the lesson."""
 
     def __init__(self, kept, seed):
         super().__init__()
@@ -37,16 +37,16 @@ class Dropout(layers.Layer):
         self.place = tf.Variable(0, trainable=False)
 
     def build(self, shape):
-        """Toss the coins, ``[8191, units]``."""
-        coins = np.random.default_rng(self.seed).random((8191, shape[-1])) < self.kept
-        self.coins = tf.constant(coins / self.kept, tf.float32)
+        """Draw the masks, ``[8191, units]``."""
+        masks = np.random.default_rng(self.seed).random((8191, shape[-1])) < self.kept
+        self.masks = tf.constant(masks / self.kept, tf.float32)
 
     def call(self, x, training=False):
-        """Multiply ``[batch, units]`` with a row of coins for each image."""
+        """Multiply ``[batch, units]`` with a row of masks for each image."""
         if not training:
             return x
         self.place.assign((self.place + 1009) % 8191)
-        return x * tf.gather(self.coins, (self.place + 83 * tf.range(x.shape[0])) % 8191)
+        return x * tf.gather(self.masks, (self.place + 83 * tf.range(x.shape[0])) % 8191)
 
 
 class Falling(optimizers.schedules.LearningRateSchedule):
@@ -76,14 +76,14 @@ def softmax_layer():
 
 def network(sizes, activation="relu", bias=0.0, kept=1.0, norm=False, seed=42):
     model = keras.Sequential([keras.Input((784,))])
-    for units in sizes:
+    for number, units in enumerate(sizes):
         start = keras.initializers.Constant(bias)
         model.add(layers.Dense(units, use_bias=not norm, bias_initializer=start))
         if norm:
             model.add(layers.BatchNormalization(momentum=0.9))
         model.add(layers.Activation(activation))
         if kept < 1 and units >= 100:
-            model.add(Dropout(kept, seed))
+            model.add(Dropout(kept, [seed, number]))
     model.add(layers.Dense(10))
     return model
 
@@ -109,7 +109,7 @@ def rungs(seed: int, n: int) -> dict:
     Parameters
     ----------
     seed : int
-        Seeds the coins of dropout.
+        Seeds the masks of dropout.
     n : int
         Number of training images, for the schedule of the last rung.
     """

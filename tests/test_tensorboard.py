@@ -1,4 +1,4 @@
-"""TensorBoard in a real browser, on logs as lesson 06 writes them: ``make browser`` runs this."""
+"""TensorBoard in a real browser, on logs as lesson 06b writes them: ``make browser`` runs this."""
 
 import functools
 import http.server
@@ -25,7 +25,7 @@ from libs.datasets import MNIST, Dataset
 from libs.utils import montage
 
 pytestmark = pytest.mark.browser
-LESSON = ROOT / "notebooks" / "06-classifiers.ipynb"
+LESSON = ROOT / "notebooks" / "06b-tensorboard.ipynb"
 # what only its data brings to each page, and how many of it at least
 PAGES = {
     "scalars": ("tf-scalar-card svg", 1),
@@ -57,7 +57,7 @@ def lesson(tmp_path_factory):
         ),
     }
     cells = [c.source for c in nbformat.read(LESSON, as_version=4).cells if c.cell_type == "code"]
-    (first,) = (k for k, source in enumerate(cells) if "lesson-06-logs" in source)
+    (first,) = (k for k, source in enumerate(cells) if "lesson-06b-logs" in source)
     (last,) = (k for k, source in enumerate(cells) if "program.TensorBoard()" in source)
     for source in cells[first : last + 1]:
         if re.search(r"\b(logs|board|pictures)\b", source):
