@@ -224,6 +224,41 @@ def test_after_a_kill_training_resumes_to_the_same_bits(whole, victim, tmp_path)
     assert not [path for path in Path(tmp_path).iterdir() if "temp" in path.name]
 
 
+ROLES = """
+import json, os, runpy, sys
+import tensorflow as tf
+config = json.loads(os.environ["TF_CONFIG"])
+addresses, index = config["cluster"]["worker"], config["task"]["index"]
+forms = {
+    "workers": ({"worker": addresses}, {"type": "worker", "index": index}),
+    "chief": (
+        {"chief": addresses[:1], "worker": addresses[1:]},
+        {"type": "worker", "index": index - 1} if index else {"type": "chief", "index": 0},
+    ),
+}
+is_chief = runpy.run_path(sys.argv[1])["is_chief"]
+for name, (cluster, task) in forms.items():
+    os.environ["TF_CONFIG"] = json.dumps({"cluster": cluster, "task": task})
+    print(name, is_chief(tf.distribute.cluster_resolver.TFConfigClusterResolver()))
+del os.environ["TF_CONFIG"]
+print("alone", is_chief(tf.distribute.cluster_resolver.TFConfigClusterResolver()))
+"""
+
+
+def test_one_process_is_the_chief_whatever_the_roles_are_called(tmp_path):
+    """Worker 0 of a cluster with a chief saved as well, into the same files: both died of it."""
+    with Workers(script(tmp_path, ROLES), [TRAIN], count=3) as workers:
+        lines = [(line.worker, *line.text.split()) for line in workers]
+        assert workers.codes == [0, 0, 0]
+    for form in ("workers", "chief"):
+        assert sorted(lines_of for lines_of in lines if lines_of[1] == form) == [
+            (0, form, "True"),
+            (1, form, "False"),
+            (2, form, "False"),
+        ]
+    assert [line[2] for line in lines if line[1] == "alone"] == ["True"] * 3
+
+
 FIT = """
 import keras, numpy as np, tensorflow as tf
 strategy = tf.distribute.MultiWorkerMirroredStrategy()

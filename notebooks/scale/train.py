@@ -45,10 +45,19 @@ def losses_of(labels, scores):
     return tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)
 
 
+def is_chief(resolver) -> bool:
+    """Tell whether this process does what only one should do.
+
+    That is the task "chief" where the cluster has one, else worker 0; alone it is the only one.
+    """
+    role = "chief" if "chief" in resolver.cluster_spec().jobs else "worker"
+    return (resolver.task_type or role) == role and not resolver.task_id
+
+
 def main(steps: int, every: int, folder: str) -> None:
     """Train up to step ``steps``, from the newest checkpoint in ``folder`` if there is one."""
     strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    chief = not strategy.cluster_resolver.task_id
+    chief = is_chief(strategy.cluster_resolver)
 
     with strategy.scope():  # variables made here are kept equal on all workers
         model, optimizer = network(), keras.optimizers.SGD(0.1, momentum=0.9)
