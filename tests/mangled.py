@@ -320,7 +320,8 @@ def handed_back(course: Course, name: str, everyone: dict) -> None:
             cells = [row[column] for row in csv.DictReader(file)]
         once((ids.get(cell, cell) for cell in cells), everyone, path.name)
     for record in course.records(name):
-        if everyone[record["student"]].kind in LOST:
+        # a platform that has no folders writes something before a dot, and nothing is hidden
+        if everyone[record["student"]].kind in set(LOST) - {"a hidden file"}:
             assert record["score"] == 0, record
 
 
