@@ -189,8 +189,9 @@ def write_pages() -> None:
     style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
     write_alive(PAGES / "_static" / "alive")
     shutil.rmtree(PAGES / "alive")
-    index = PAGES / "index.md"
-    index.write_text(index.read_text("utf-8").replace("{map}", the_map()), "utf-8")
+    for path in PAGES.glob("*.md"):  # here notebooks lie beside them, in the repository above
+        text = path.read_text("utf-8").replace("](../notebooks/", "](notebooks/")
+        path.write_text(text.replace("{map}", the_map()), "utf-8")
 
 
 def draw_icons() -> None:
