@@ -16,8 +16,6 @@ import tensorflow as tf
 
 from libs import validate
 
-_KEEP = 3
-
 
 class CheckpointError(OSError):
     """There are checkpoints, but none can be read. The message says what is wrong with each."""
@@ -74,11 +72,11 @@ class Checkpoints:
             self._remove(old)
         self._passed_over = set()
         self.checkpoint.save_counter.assign_add(1)  # as tf.train.CheckpointManager does
-        self.checkpoint.write(str(self._prefix(step)))
+        self.checkpoint.write(str(self.folder / f"ckpt-{step}"))
         for path in self._files()[step].values():
             with path.open("rb+") as file:
                 os.fsync(file.fileno())  # waits until it is on the disk
-        for old in sorted(self._files())[:-_KEEP]:
+        for old in sorted(self._files())[:-3]:
             self._remove(old)
         for left in self.folder.glob("ckpt-*_temp*"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -93,7 +91,7 @@ class Checkpoints:
         """
         wrong = {}
         for step in sorted(self._files(), reverse=True):
-            problem = verify(self._prefix(step))
+            problem = verify(self.folder / f"ckpt-{step}")
             if problem is None:
                 break
             wrong[step] = problem
@@ -110,19 +108,15 @@ class Checkpoints:
             warnings.warn(f"ckpt-{passed} skipped ({problem}); {then}.", stacklevel=2)
         if step is not None:
             with contextlib.chdir(self.folder):  # as in verify
-                self.checkpoint.restore(self._prefix(step).name).assert_consumed()
+                self.checkpoint.restore(f"ckpt-{step}").assert_consumed()
         self._passed_over = set(wrong)
         return step
-
-    def _prefix(self, step: int) -> Path:
-        return self.folder / f"ckpt-{step}"
 
     def _files(self) -> dict[int, dict[str, Path]]:
         """Return the files of each step by their endings."""
         found: dict[int, dict[str, Path]] = {}
         for path in self.folder.glob("ckpt-*"):
-            match = re.fullmatch(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})", path.name)
-            if match:
+            if match := re.fullmatch(r"ckpt-(\d+)\.(index|data-\d{5}-of-\d{5})", path.name):
                 found.setdefault(int(match[1]), {})[match[2]] = path
         return found
 

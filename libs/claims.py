@@ -26,6 +26,8 @@ def claim(
 ) -> None:
     """Compare what was measured with what the original had; print a line if it differs.
 
+    For a learner nothing is raised, whatever was measured; in a proof AssertionError is.
+
     Parameters
     ----------
     what : str
@@ -41,11 +43,6 @@ def claim(
         Name and value of something else measured, which it is above or below.
     unit : str
         Written after each number; with ``"%"``, 0.5 is 50 %.
-
-    Raises
-    ------
-    AssertionError
-        In a proof, if it differs. For a learner nothing is raised, whatever was measured.
 
     Examples
     --------

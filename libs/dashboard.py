@@ -3,7 +3,6 @@
 Python sends numbers and the page draws: a picture costs little, a look at held-out images more.
 """
 
-import base64
 import html
 import io
 import json
@@ -21,7 +20,7 @@ from PIL import Image
 from traitlets import Dict, Unicode
 
 from libs import validate
-from libs.notebook import Picture
+from libs.notebook import Picture, address
 from libs.utils import montage
 
 _PAUSE = 0.25  # seconds from picture to picture, at least
@@ -230,7 +229,7 @@ class Dashboard(keras.callbacks.Callback):
         buffer = io.BytesIO()
         page = _wall(self._images[used], 10, padding=0) if used else np.zeros((1, 1))
         Image.fromarray(np.uint8(page)).quantize(16).save(buffer, "PNG")
-        return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        return address(buffer.getvalue())
 
     def _alt(self) -> str:
         of = f" of {self._title}" if self._title else ""
@@ -267,9 +266,6 @@ class Film(Picture):
     def __init__(self, film: dict, figure: Figure, alt: str) -> None:
         super().__init__(figure, alt)
         self._film = html.escape(json.dumps(film, separators=(",", ":")))
-
-    def _repr_png_(self) -> bytes:
-        return self.png
 
     def _repr_html_(self) -> str:
         js, css = ((_FRONT / f"dashboard.{kind}").read_text("utf-8") for kind in ("js", "css"))

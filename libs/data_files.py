@@ -35,17 +35,13 @@ def data_file(dataset: str, name: str) -> Path:
     If it is missing in the course's folder it is downloaded into it. Raises DataFileError if that
     fails. Its content is verified when it is read.
     """
-    path = _path(dataset, name)
+    path = ROOT / f"{dataset}_data" / name
     return path if path.is_file() else _fetch(dataset, name)
-
-
-def _path(dataset: str, name: str) -> Path:
-    return ROOT / f"{dataset}_data" / name
 
 
 def _fetch(dataset: str, name: str) -> Path:
     """Download a file from the first mirror that has the right one; it appears when it is whole."""
-    path = _path(dataset, name)
+    path = ROOT / f"{dataset}_data" / name
     # some servers would otherwise unpack the .gz on the way
     download = pooch.HTTPDownloader(progressbar=True, headers={"Accept-Encoding": "identity"})
     failures = []
@@ -137,7 +133,7 @@ def verify(dataset: str) -> dict[Path, str]:
     """
     wrong = {}
     for name, digest in FILES[dataset].items():
-        path = _path(dataset, name)
+        path = ROOT / f"{dataset}_data" / name
         try:
             if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
                 wrong[path] = "damaged"

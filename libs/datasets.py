@@ -41,13 +41,8 @@ class Split:
         """Go through the split once, a batch at a time, every sample exactly once.
 
         Each call draws a new order, reproducible from the data set's seed. A batch is images
-        ``[batch, features]`` and their labels, or None. Raises ValueError if ``batch_size`` is not
-        a positive whole number.
-
-        Parameters
-        ----------
-        batch_size : int
-            Samples in a batch; the last one may be smaller.
+        ``[batch, features]`` and their labels, or None; the last one may be smaller. Raises
+        ValueError if ``batch_size`` is not a positive whole number.
 
         Examples
         --------
@@ -56,12 +51,9 @@ class Split:
         [2, 2, 1]
         """
         batch_size = validate.whole(batch_size, "batch_size")
-        return self._batches(batch_size, self._rng.permutation(len(self)))
-
-    def _batches(self, batch_size, order):
-        for start in range(0, len(self), batch_size):
-            here = order[start : start + batch_size]
-            yield self.images[here], None if self.labels is None else self.labels[here]
+        order, labels = self._rng.permutation(len(self)), self.labels
+        parts = (order[start : start + batch_size] for start in range(0, len(self), batch_size))
+        return ((self.images[p], None if labels is None else labels[p]) for p in parts)
 
     def as_tf(self, batch_size: int = 100) -> tf.data.Dataset:
         """Return the batches of :meth:`next_batch` as ``(images, labels)``, or ``images`` alone.

@@ -9,7 +9,7 @@ from PIL import Image
 
 from libs import validate
 from libs.files import replacing
-from libs.notebook import img
+from libs.notebook import FITS, address, encode, img
 
 
 class Gif:
@@ -23,7 +23,18 @@ class Gif:
         return f"Gif({self.path.name!r}): {self.alt}"
 
     def _repr_html_(self) -> str:
-        return img(self.path.read_bytes(), self.alt)
+        # whoever asked the system for less motion sees the last frame; the others can fold it
+        still, moving = address(self._repr_png_()[0]), self.path.read_bytes()
+        return (
+            "<details open><summary>Animation (fold to stop)</summary><picture>"
+            f'<source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
+            f"{img(moving, self.alt, style=FITS)}</picture></details>"
+        )
+
+    def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
+        with Image.open(self.path) as file:
+            file.seek(file.n_frames - 1)
+            return encode(file.convert("RGB"), "png", optimize=True), {"alt": self.alt}
 
 
 def build_gif(

@@ -61,9 +61,8 @@ def montage(
         fill = round(fill * min(255, np.iinfo(images.dtype).max))
     rows = math.ceil(n / columns)
     step_y, step_x = height + padding, width + padding
-    canvas = np.full(
-        (rows * step_y + padding, columns * step_x + padding, channels), fill, images.dtype
-    )
+    size = rows * step_y + padding, columns * step_x + padding, channels
+    canvas = np.full(size, fill, images.dtype)
     # every place of the grid, as a view of the canvas: [rows, columns, height, width, channels]
     places = canvas[padding:, padding:].reshape(rows, step_y, columns, step_x, channels)
     places = places[:, :height, :, :width].swapaxes(1, 2)
@@ -82,18 +81,14 @@ def montage_filters(W) -> np.ndarray:
     """Lay the kernels of a convolution layer out on one canvas, a pixel apart.
 
     A layer that reads one channel gives a grid as square as it can be; one that reads several
-    gives a row per input channel and a column per filter.
+    gives a row per input channel and a column per filter. The canvas is
+    ``[rows·(height + 1) + 1, columns·(width + 1) + 1]``.
 
     Parameters
     ----------
     W : array
         Kernels, ``[height, width, in, out]``, else ValueError. Nothing is rescaled: weights keep
         their sign, for a diverging colour map. The pixels between and around them hold 0.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[rows·(height + 1) + 1, columns·(width + 1) + 1]``.
 
     Examples
     --------
@@ -184,7 +179,7 @@ def _grid(line: np.ndarray) -> np.ndarray:
 
 
 def latent_grid(n: int = 20) -> np.ndarray:
-    """Lay a square grid of codes over the latent plane.
+    """Lay a square grid of codes, ``[n·n, 2]`` float32, over the latent plane.
 
     The codes run as a montage does, row by row from the upper left, with y pointing up:
     ``montage(decode(latent_grid(20)))`` is a map of what the plane decodes to. Each axis holds the
@@ -195,11 +190,6 @@ def latent_grid(n: int = 20) -> np.ndarray:
     ----------
     n : int
         Codes in a row, and rows. ValueError if it is not a positive whole number.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``[n·n, 2]`` float32.
 
     Examples
     --------

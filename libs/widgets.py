@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from traitlets import Dict, List
 
 from libs import validate
-from libs.notebook import Picture
+from libs.notebook import Picture, address
 
 _FRONT = Path(__file__).with_name("front")
 SIDE = 280  # of the canvas, in pixels
@@ -294,9 +294,8 @@ class LatentExplorer(Live):
                 f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
             )
         self._update()  # finds a wrong function now, and starts it
-        png = Picture(self._map(), self._says(), dpi=200).png  # for fine screens
         self.plane = {
-            "src": f"data:image/png;base64,{base64.b64encode(png).decode()}",
+            "src": address(Picture(self._map(), self._says(), dpi=100).sharp),
             "alt": self._says(),
             "left": LEFT / _WIDTH,
             "top": ABOVE / _HEIGHT,

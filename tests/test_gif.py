@@ -1,5 +1,7 @@
 """Animations: what is written is read back."""
 
+import base64
+import io
 import re
 
 import hypothesis.extra.numpy as hnp
@@ -93,9 +95,26 @@ def test_it_plays_for_ever_at_the_pace_asked_for(tmp_path):
 def test_a_notebook_shows_it_with_its_text(tmp_path):
     gif = build_gif(np.zeros((2, 3, 3)), saveto=tmp_path / "a.gif", alt='A "black" square <still>')
     shown = gif._repr_html_()
-    assert re.match(r'<img src="data:image/gif;base64,[A-Za-z0-9+/=]+" alt="', shown)
+    assert re.search(r'<img src="data:image/gif;base64,[A-Za-z0-9+/=]+" alt="', shown)
     assert 'alt="A &quot;black&quot; square &lt;still&gt;"' in shown
     assert repr(gif) == """Gif('a.gif'): A "black" square <still>"""
+
+
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+def test_its_last_frame_stands_for_it_where_nothing_moves(colours, tmp_path):
+    """On paper and for who asked for less motion; and anyone can fold it."""
+    frames = np.random.default_rng(0).integers(0, 256, (5, 6, 7, *colours), np.uint8)
+    gif = build_gif(frames, saveto=tmp_path / "a.gif", alt="Noise moves about.")
+    png, about = gif._repr_png_()
+    assert about == {"alt": "Noise moves about."}
+    with Image.open(tmp_path / "a.gif") as image:
+        image.seek(4)
+        expected = np.asarray(image.convert("RGB"))
+    np.testing.assert_array_equal(Image.open(io.BytesIO(png)).convert("RGB"), expected)
+    shown = gif._repr_html_()
+    still = base64.b64encode(png).decode()
+    assert f'(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{still}"' in shown
+    assert shown.startswith("<details open><summary>Animation (fold to stop)</summary>")
 
 
 def test_lists_of_frames_and_new_folders_are_fine(tmp_path):

@@ -2,6 +2,7 @@
 
 import copy
 import importlib.util
+import io
 import json
 import random
 import re
@@ -16,6 +17,7 @@ import pytest
 import tensorflow as tf
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
+from PIL import Image
 
 from libs import ROOT
 from libs.notebook import OUT, Picture, Quiz, quiz, show, start
@@ -93,10 +95,44 @@ def test_a_shown_figure_has_its_text_and_is_closed():
     figure, _ = plt.subplots()
     with capture_output() as captured:
         show(figure, alt='A <b> & "c"')
-    data = captured.outputs[0].data
-    assert 'alt="A &lt;b&gt; &amp; &quot;c&quot;"' in data["text/html"]
-    assert data["text/plain"] == 'Figure: A <b> & "c"'
+    output = captured.outputs[0]
+    assert 'alt="A &lt;b&gt; &amp; &quot;c&quot;"' in output.data["text/html"]
+    assert output.data["text/plain"] == 'Figure: A <b> & "c"'
+    assert output.metadata == {"image/png": {"alt": 'A <b> & "c"'}}
     assert not plt.fignum_exists(figure.number)
+
+
+def draw_colours():
+    """Draw what needs more than 256 colours: a map, thin lines, letters."""
+    figure, axes = plt.subplots(figsize=(6.3, 3))
+    shown = axes.imshow(np.linspace(0, 1, 900).reshape(30, 30), cmap="viridis")
+    figure.colorbar(shown)
+    axes.plot(range(30), color="C3")
+    axes.set_title("Many colours")
+    return figure
+
+
+def test_a_figure_travels_sharp_to_a_page_and_as_png_to_the_rest():
+    figure = draw_colours()
+    picture = Picture(figure, alt="A map of colours.")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=160)
+    plt.close(figure)
+    drawn = Image.open(buffer).convert("RGB")
+    page, paper = Image.open(io.BytesIO(picture.sharp)), Image.open(io.BytesIO(picture.png))
+    assert (page.format, paper.format, paper.mode) == ("WEBP", "PNG", "P")
+    assert page.size == drawn.size  # two pixels for each of the page's
+    assert (
+        f'width="{drawn.width // 2}" style="max-width: max(100%, 560px)"' in picture._repr_html_()
+    )
+    assert abs(2 * paper.width - drawn.width) <= 1
+    # no eye sees a difference of a few of 255 levels
+    assert len(drawn.getcolors(1 << 24)) > 256
+    off = np.abs(np.subtract(page.convert("RGB"), drawn, dtype=np.int16))
+    assert off.max() <= 24
+    assert off.mean() <= 3
+    assert page.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+    assert len(picture.sharp) < len(buffer.getvalue()) / 2
 
 
 def test_a_figure_without_text_is_refused():

@@ -2,6 +2,7 @@
 
 import ast
 import contextlib
+import html
 import io
 import json
 import re
@@ -15,6 +16,7 @@ from markdown_it import MarkdownIt
 from libs import ROOT
 from libs.check import Verdict
 from tools.counts import LIMITS, count_words, counts
+from tools.run_notebooks import only_claims
 from tools.setup_cell import NAME, SOURCE
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -94,7 +96,7 @@ def test_it_is_valid_and_its_metadata_is_complete_and_minimal(path):
     for cell in notebook.cells:
         assert set(cell.metadata) <= {"tags", "jupyter"}
         for output in cell.get("outputs", []):
-            assert not output.get("metadata")
+            assert set(output.get("metadata", [])) <= {"image/png"}  # see the figures' test
 
 
 @each_notebook
@@ -166,6 +168,23 @@ def test_every_figure_in_its_outputs_has_alternative_text(path):
                 assert len(alt[1]) >= 15, f"alternative text too short:\n{cell.source}"
             bare = [mime for mime in data if mime.startswith("image/")]
             assert not bare or pictures, f"show it with libs.notebook.show:\n{cell.source}"
+            if not pictures:
+                continue
+            # it travels: as PNG for what shows no HTML, its text beside it in metadata and words
+            assert bare == ["image/png"], f"make it by libs.notebook or libs.gif:\n{cell.source}"
+            alt = html.unescape(re.search(r'alt="([^"]*)"', pictures[0])[1])
+            assert output.metadata["image/png"] == {"alt": alt}
+            live = re.match("DigitPad|LatentExplorer", data["text/plain"])  # says what it reads
+            assert live or alt in data["text/plain"]
+
+
+@each_notebook
+def test_cells_that_only_claim_are_folded_and_tagged(path):
+    """So the site can leave them out; ``make notebooks`` does it."""
+    listed = nbformat.read(path, as_version=4).cells
+    for cell, claims in zip(listed, only_claims(listed), strict=True):
+        assert ("claims" in tags(cell)) == claims, f"run make notebooks:\n{cell.source}"
+        assert not claims or cell.metadata.get("jupyter") == {"source_hidden": True}, cell.source
 
 
 def claims(cell):

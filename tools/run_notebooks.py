@@ -2,11 +2,15 @@
 
 A notebook that fails, or one of whose claims does, is left as it was. Outputs are stored as a
 reader sees them at the end: rewritten lines of progress bars folded, live widgets replaced by their
-still picture, metadata of one machine left out.
+still picture, metadata of one machine left out. Cells that only claim are tagged ``claims`` and
+folded.
 """
 
 import argparse
+import ast
+import html
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -24,8 +28,55 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 KERNEL = {"display_name": "Python 3 (course)", "language": "python", "name": "python3"}
 
 
+def only_claims(cells) -> list[bool]:
+    """Tell of each cell whether it only claims: a reader loses nothing where it is folded.
+
+    It is code, claims at least once, and does nothing besides but assign what no later cell uses.
+    """
+    parsed = [ast.parse(cell.source if cell.cell_type == "code" else "") for cell in cells]
+    names = [{n.id for n in ast.walk(code) if isinstance(n, ast.Name)} for code in parsed]
+    told, later = [], set()
+    for code, used in zip(reversed(parsed), reversed(names), strict=True):
+        assigned = {
+            node.id
+            for node in ast.walk(code)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+        }
+        told.append("claim" in used and _claims(code.body) and not assigned & later)
+        later |= used
+    return told[::-1]
+
+
+def _claims(body: list[ast.stmt]) -> bool:
+    """Tell whether statements are claims, assignments, and loops and conditions of these."""
+    for part in body:
+        if isinstance(part, ast.For | ast.If | ast.With):
+            good = _claims(part.body) and _claims(getattr(part, "orelse", []))
+        elif isinstance(part, ast.Expr):
+            call = part.value
+            good = isinstance(call, ast.Call) and getattr(call.func, "id", "") == "claim"
+        else:
+            good = isinstance(part, ast.Assign)
+        if not good:
+            return False
+    return True
+
+
+def fold_claims(notebook) -> None:
+    """Tag each cell that only claims, and fold it; take the tag from the others."""
+    for cell, claims in zip(notebook.cells, only_claims(notebook.cells), strict=True):
+        tags = [tag for tag in cell.metadata.get("tags", []) if tag != "claims"]
+        if claims:
+            cell.metadata["jupyter"] = {"source_hidden": True}
+            tags.append("claims")
+        elif len(tags) < len(cell.metadata.get("tags", [])):
+            cell.metadata.pop("jupyter", None)
+        cell.metadata["tags"] = tags
+
+
 def tidy(notebook) -> None:
-    """Keep of metadata and outputs only what means the same on every machine."""
+    """Keep of metadata and outputs only what means the same on every machine; fold claims."""
+    fold_claims(notebook)
     notebook.metadata = {
         "course": notebook.metadata.get("course", {}),
         "kernelspec": KERNEL,
@@ -38,7 +89,9 @@ def tidy(notebook) -> None:
             if "data" in output:
                 if len(output.data) > 1:
                     output.data.pop(WIDGET, None)
-                output.metadata = {}
+                alt = re.search(r'<img [^>]*alt="([^"]*)"', output.data.get("text/html", ""))
+                kept = {"image/png": {"alt": html.unescape(alt[1])}} if alt else {}
+                output.metadata = kept if "image/png" in output.data else {}
 
 
 def run(path: Path) -> float:

@@ -25,7 +25,7 @@ PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 LESSONS = "[0-9][0-9]*-*.ipynb"
 FRONT, ALIVE = ROOT / "libs" / "front", ROOT / "docs" / "alive"
 LIVE = {"DigitPad(": "pad", "LatentExplorer(": "explorer"}
-_PICTURE = re.compile(r'src="data:image/(png|gif);base64,([^"]+)"')
+_PICTURE = re.compile(r'(src|srcset)="data:image/(png|gif|webp);base64,([^"]+)"')
 
 
 def slug(heading: str) -> str:
@@ -121,11 +121,13 @@ def write_alive(folder: Path) -> None:
 
 def _stored(match: re.Match, folder: Path) -> str:
     """Write a picture that a page holds into a file of its own; return the link to it."""
-    content = base64.b64decode(match[2])
-    name = f"{hashlib.sha256(content).hexdigest()[:16]}.{match[1]}"
+    attribute, kind, encoded = match.groups()
+    content = base64.b64decode(encoded)
+    name = f"{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
-    return f'loading="lazy" src="../_static/pictures/{name}"'
+    lazy = 'loading="lazy" ' if attribute == "src" else ""
+    return f'{lazy}{attribute}="../_static/pictures/{name}"'
 
 
 def the_map() -> str:
