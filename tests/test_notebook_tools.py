@@ -21,6 +21,7 @@ from PIL import Image
 
 from libs import ROOT
 from libs.notebook import OUT, Picture, Quiz, quiz, show, start
+from tools.run_notebooks import tidy
 
 
 def python(program):
@@ -246,6 +247,17 @@ def test_running_stores_outputs_as_a_reader_sees_them(tmp_path):
     names = [cell.id for cell in notebook.cells]
     assert run_tool(path).returncode == 0
     assert [cell.id for cell in nbformat.read(path, as_version=4).cells] == names
+
+
+def test_cells_that_only_claim_are_folded_and_others_are_not():
+    claims = ["claim('a', 1, 2)", "for k in b:\n    c = k + 1\n    claim('d', c, 2)"]
+    others = ["b = [1]", "claim('a', 1, 2)\nprint(1)", "e = 2\nclaim('e', e, 2)", "e"]
+    sources = [others[0], claims[0], others[1], claims[1], *others[2:]]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
+    notebook.cells[2].metadata["tags"] = ["claims"]  # it claimed alone once
+    tidy(notebook)
+    folded = {"tags": ["claims"], "jupyter": {"source_hidden": True}}
+    assert [cell.metadata for cell in notebook.cells] == [{}, folded, {}, folded, {}, {}]
 
 
 @pytest.mark.slow
