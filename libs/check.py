@@ -32,6 +32,7 @@ _FRAME = re.compile(r'(\s*)File ".{0,500}", line \d+')
 _LONG = 20_000
 _MANY = 10_000_000  # numbers, more than any answer has
 _SECONDS = 10  # for a call of a learner's function
+_OTHER = "is not what is expected."
 
 
 class Verdict:
@@ -231,9 +232,9 @@ def _finding(got, expected, what, tolerance, arguments=()) -> Verdict | None:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             problem = _difference(got, expected, tolerance, arguments)
-    except Exception as error:  # whatever an object does when it is read, compared or written
+    except Exception:  # whatever an object does when it is read, compared or written
         text = "can't be read as numbers"
-        problem = f"{text} ({type(error).__name__}).", f"{text}."
+        problem = f"is a {type(got).__name__} that {text}.", f"{text}."
     return Verdict("wrong", _said(what, problem[0]), problem[1]) if problem else None
 
 
@@ -249,7 +250,8 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
     given, got = got, np.asarray(got)
     if got.dtype.kind not in "fiub":
         wanted = "numbers" if expected.ndim else "a number"
-        return f"is {_short(given)}, expected {wanted}.", "is not made of numbers."
+        end = ": is a return missing?" if given is None else "."
+        return f"is {_short(given)}, expected {wanted}{end}", "is not made of numbers."
     if got.shape != expected.shape:
         wanted = list(expected.shape) if expected.ndim else "one number"
         shapes, why = f"has shape {list(got.shape)}, expected {wanted}", "."
@@ -260,7 +262,7 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
         elif expected.ndim < got.ndim:
             why = ": is a sum or mean over an axis missing?"
         elif expected.ndim > got.ndim:
-            why = ": is a sum or mean taken over one axis too many?"
+            why = ": is it one part, or a sum or mean over one axis too many?"
         return f"{shapes}{why}", f"has another shape than expected{why}"
     got, expected = got.astype(np.float64), expected.astype(np.float64)
     if np.isnan(got).any() and not np.isnan(expected).any():
@@ -273,9 +275,6 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
         return None
     lengths = {n for a in arguments for n in getattr(a, "shape", ()) if n > 1}
     return _pattern(got, expected, wrong, tolerance * scale, lengths)
-
-
-_OTHER = "is not what is expected."
 
 
 def _count(value) -> int:
@@ -295,7 +294,6 @@ def _pattern(got, expected, wrong, atol: float, lengths) -> tuple[str, str]:
         return np.allclose(a, b, rtol=0, atol=atol)
 
     def why(ratio):
-        """Say what a multiple may come from."""
         known = dict.fromkeys(lengths, "a sum where a mean belongs")
         known |= {1 / n: "a mean where a sum belongs, or divided twice" for n in lengths}
         known |= {1 / np.log(2): "log2 in place of log", 1 / np.log(10): "log10 in place of log"}
@@ -306,6 +304,8 @@ def _pattern(got, expected, wrong, atol: float, lengths) -> tuple[str, str]:
         return ("has the wrong sign.",) * 2
     if got.ndim == 2 and got.shape[0] == got.shape[1] and close(got.T, expected):
         return ("is transposed.",) * 2
+    if got.ndim and close(got, 0):
+        return ("is 0, everywhere.",) * 2
     here = np.abs(expected) > atol
     if here.any() and got.size > 1:
         ratio = float(np.median(got[here] / expected[here]))
@@ -316,8 +316,8 @@ def _pattern(got, expected, wrong, atol: float, lengths) -> tuple[str, str]:
         if close(got - offset, expected):
             size = "large" if offset > 0 else "small"
             return f"is {abs(offset):.4g} too {size}, everywhere.", f"is too {size}, everywhere."
-    if close(got, np.round(expected)):
-        return ("is rounded to whole numbers." if got.any() else "is 0, everywhere.",) * 2
+    if got.any() and close(got, np.round(expected)):
+        return ("is rounded to whole numbers.",) * 2
     if got.ndim == 0:
         ratio = float(got / expected) if expected else 0.0
         text, multiple = f"is {got:.6g}, expected {expected:.6g}", "a multiple of what is expected."

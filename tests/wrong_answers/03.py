@@ -10,7 +10,7 @@ def my_gradient(W, b, x, labels):
     scores = x @ W + b
     powers = np.exp(scores - scores.max(axis={axis}, keepdims=True))
     p = powers / powers.sum(axis={axis}, keepdims=True)
-    s = {s}
+    slope = {slope}
     return {result}
 """
 _STEP = """
@@ -31,8 +31,8 @@ def my_epoch(W, b, images, labels, order, batch, rate):
 """
 _MEAN = {
     "axis": 1,
-    "s": "(p - np.eye(len(b))[labels]) / len(x)",
-    "result": "x.T @ s, s.sum(axis=0)",
+    "slope": "(p - np.eye(len(b))[labels]) / len(x)",
+    "result": "x.T @ slope, slope.sum(axis=0)",
 }
 _MOVE = "W.assign_sub(rate * dW)\n    b.assign_sub(rate * db)\n    return loss"
 _ALL = {"end": "len(order)", "rows": "order[begin : begin + batch]", "result": "return losses"}
@@ -87,29 +87,60 @@ WRONG = {
             _LOSS.format(f"{_SUMS}\n    return np.mean(sums - scores[labels])"),
             "raises (Index|Value)Error",
         ),
+        # half of the cure: stable probabilities, then a logarithm
+        (
+            _LOSS.format(
+                "s = scores - scores.max(axis=1, keepdims=True)\n"
+                "    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)\n"
+                "    return -np.log(p[np.arange(len(labels)), labels]).mean()"
+            ),
+            "of a right class with a very low score holds ∞",
+        ),
+        # the other half: something small in the logarithm
+        (
+            _LOSS.format(
+                "p = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]\n"
+                "    return -np.log(p + 1e-9).mean()"
+            ),
+            "of a right class with a very low score is 10.9",
+        ),
     ],
     "my_gradient": [
         (
-            _GRADIENT.format(**_MEAN | {"s": "p - np.eye(len(b))[labels]"}),
+            _GRADIENT.format(**_MEAN | {"slope": "p - np.eye(len(b))[labels]"}),
             "a sum where a mean belongs",
         ),
         (
-            _GRADIENT.format(**_MEAN | {"s": "(np.eye(len(b))[labels] - p) / len(x)"}),
+            _GRADIENT.format(**_MEAN | {"slope": "(np.eye(len(b))[labels] - p) / len(x)"}),
             "dW of .* has the wrong sign",
         ),
-        (_GRADIENT.format(**_MEAN | {"result": "x.T @ s"}), "and not 2 results: dW, db"),
+        (_GRADIENT.format(**_MEAN | {"result": "x.T @ slope"}), "and not 2 results: dW, db"),
         (
-            _GRADIENT.format(**_MEAN | {"result": "s.T @ x, s.sum(axis=0)"}),
+            _GRADIENT.format(**_MEAN | {"result": "slope.T @ x, slope.sum(axis=0)"}),
             r"dW of .* has shape \[4, 3\], expected \[3, 4\]: it is transposed",
         ),
         (
-            _GRADIENT.format(**_MEAN | {"result": "x.T @ s, s"}),
-            r"db of .* has shape \[4, 4\], expected \[4\]: is a sum or mean",
+            _GRADIENT.format(**_MEAN | {"result": "x.T @ slope, slope"}),
+            r"db of .* has shape \[5, 4\], expected \[4\]: is a sum or mean",
         ),
         (_GRADIENT.format(**_MEAN | {"axis": 0}), "dW of .* differs in"),
         (
             _GRADIENT.format(**_MEAN).replace(" - scores.max(axis=1, keepdims=True)", ""),
             "holds NaN",
+        ),
+        # over the wrong axis
+        (
+            _GRADIENT.format(**_MEAN | {"result": "x.T @ slope, slope.sum(axis=1)"}),
+            r"db of .* has shape \[5\], expected \[4\]",
+        ),
+        # a mean for one of them, and twice for the other
+        (
+            _GRADIENT.format(**_MEAN | {"result": "x.T @ slope, len(x) * slope.sum(axis=0)"}),
+            "db of .* is 5 times .* a sum where a mean belongs",
+        ),
+        (
+            _GRADIENT.format(**_MEAN | {"result": "x.T @ slope, slope.mean(axis=0)"}),
+            "db of .* is 0.2 times .* divided twice",
         ),
     ],
     "my_step": [
@@ -117,24 +148,42 @@ WRONG = {
             _STEP.format(
                 mean="mean", move="W = W - rate * dW\n    b = b - rate * db\n    return loss"
             ),
-            "(W of my_step after 1 step|UnboundLocalError)",
+            "change of W of my_step after 1 step .* is 0, everywhere",
         ),
         (
             _STEP.format(mean="mean", move=_MOVE.replace("assign_sub", "assign_add")),
-            "W of my_step after 1 step has the wrong sign",
+            "change of W of my_step .* has the wrong sign",
         ),
         (
             _STEP.format(mean="mean", move=_MOVE.replace("b.assign_sub(rate * db)", "")),
-            "b of my_step after 1 step is 0, everywhere",
+            "change of b of my_step .* is 0, everywhere",
         ),
-        (_STEP.format(mean="sum", move=_MOVE), "W of my_step after 1 step is 4 times"),
+        (
+            _STEP.format(mean="sum", move=_MOVE),
+            "change of W of .* is 5 times .* a sum where a mean belongs",
+        ),
         (
             _STEP.format(mean="mean", move=_MOVE.replace("rate * ", "")),
-            "is 2 times what is expected",
+            "at a rate of 0.1 is 10 times what is expected",
         ),
         (
             _STEP.format(mean="mean", move=_MOVE.replace("    return loss", "")),
-            "loss of my_step after 1 step is None",
+            "loss of my_step after 1 step .* is None.* is a return missing",
+        ),
+        # the variables in place of the loss
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("return loss", "return W, b")),
+            "loss of my_step .* is a tuple that can't be read",
+        ),
+        # the step in place of the weights
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("assign_sub", "assign")),
+            "change of W of my_step .* differs",
+        ),
+        # softmax before a loss that takes logits
+        (
+            _STEP.format(mean="mean", move=_MOVE).replace("x @ W + b", "tf.nn.softmax(x @ W + b)"),
+            "change of W of my_step .* differs",
         ),
     ],
     "my_epoch": [
@@ -146,7 +195,32 @@ WRONG = {
         # the order left out
         (
             _EPOCH.format(**_ALL | {"rows": "range(begin, min(begin + batch, 7))"}),
+            "losses of .* hold the right numbers, in another order",
+        ),
+        # an order of its own
+        (
+            _EPOCH.format(
+                **_ALL | {"rows": "np.random.default_rng(0).permutation(7)[begin : begin + batch]"}
+            ),
+            "losses of .* hold the right numbers, in another order",
+        ),
+        # labels in the old order
+        (
+            _EPOCH.format(**_ALL).replace("labels[rows]", "labels[begin : begin + batch]"),
             "losses of .* differ",
+        ),
+        # what was given, shuffled for good
+        (
+            _EPOCH.format(**_ALL | {"rows": "slice(begin, begin + batch)"}).replace(
+                "losses = []",
+                "losses = []\n    images[:], labels[:] = images[order], labels[order]",
+            ),
+            "changes argument 3 in place",
+        ),
+        # back after the first batch
+        (
+            _EPOCH.format(**_ALL | {"result": "    return losses[-1]"}),
+            r"losses of .* have shape \[\], expected \[7\]: is it one part",
         ),
         # the same batch again and again
         (_EPOCH.format(**_ALL | {"rows": "order[:batch]"}), "losses of .* differ"),
@@ -154,7 +228,7 @@ WRONG = {
             _EPOCH.format(**_ALL | {"result": "return np.mean(losses)"}),
             r"losses of .* have shape \[\]",
         ),
-        (_EPOCH.format(**_ALL | {"result": ""}), "losses of .* are None"),
+        (_EPOCH.format(**_ALL | {"result": ""}), "losses of .* are None.* is a return missing"),
         # one image a step
         (_EPOCH.format(**_ALL).replace(", batch):", "):"), r"losses of .* have shape \[7\]"),
     ],
@@ -165,9 +239,16 @@ WRONG = {
             r"reads 9\d\.\d+% .* to beat",
         ),
         # one of the two
-        (_RECIPE.format("np.linspace(1.5, 0, 1_000)"), "can't be measured: TypeError"),
+        (_RECIPE.format("np.linspace(1.5, 0, 1_000)"), "must return a function, then the rates"),
+        # the other way round
+        (
+            _RECIPE.format("np.linspace(1.5, 0, 1_000), np.sqrt"),
+            "must return a function, then the rates",
+        ),
+        # nothing
+        ("\ndef my_recipe():\n    np.sqrt\n", "Is a return missing"),
         # one rate for all steps
-        (_RECIPE.format("np.sqrt, 0.5"), r"and rates \[\], not \[1000\]"),
+        (_RECIPE.format("np.sqrt, 0.5"), r"rates have shape \[\], expected \[1000\]"),
         # half of the pixels
         (
             _RECIPE.format("(lambda images: images[:, ::2]), np.full(1_000, 0.5)"),
