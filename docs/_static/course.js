@@ -33,8 +33,13 @@ for (const picture of document.querySelectorAll('img[src$=".gif"]')) {
 const home = new URL("terms.js", document.currentScript.src);
 
 // --- what is too wide for its place scrolls, by keyboard as well
-for (const box of document.querySelectorAll(".formula, .pst-scrollable-table-container"))
-  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+function letScroll() {
+  for (const box of document.querySelectorAll(".formula, .pst-scrollable-table-container"))
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+}
+letScroll();
+addEventListener("resize", letScroll);
+document.addEventListener("toggle", letScroll, true); // what was folded had no width
 
 // --- what lives in the page, fetched when it comes into view
 const fetched = {};
