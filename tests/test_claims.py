@@ -138,14 +138,14 @@ def test_a_run_of_pytest_that_is_no_proof_is_refused(monkeypatch):
 
 
 def test_claims_of_a_lesson_fail_for_a_broken_model():
-    """Lesson 03's own claim about the score, told of a model that guesses."""
+    """Lesson 03's own claim about its accuracy, told of a model that guesses."""
     path = next(path for path in LESSONS if path.stem.startswith("03"))
     own = [cell.source for cell in cells(path) if "claim(" in cell.source]
-    source = next(source for source in own if "hand_score" in source)
-    scores = {"claim": claim, "hand_score": 0.922, "train_score": 0.918}
-    exec(source, dict(scores))
+    source = next(source for source in own if '"the validation accuracy", accuracy' in source)
+    groups = np.array([0.895, 0.949])  # of 100 images each
+    exec(source, {"claim": claim, "np": np, "accuracy": 0.922, "groups": groups})
     with pytest.raises(AssertionError, match=r"accuracy.* is 10 %; the original had"):
-        exec(source, scores | {"hand_score": 0.1, "train_score": 0.1})
+        exec(source, {"claim": claim, "np": np, "accuracy": 0.1, "groups": groups})
 
 
 # --- whole proofs, of notebooks in a course of their own, without TensorFlow ---------------------
