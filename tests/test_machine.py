@@ -28,7 +28,7 @@ def data_folder(tmp_path, monkeypatch):
     """A copy of the data, in which files can be broken."""
     for dataset in ("MNIST", "FashionMNIST"):
         shutil.copytree(ROOT / f"{dataset}_data", tmp_path / f"{dataset}_data")
-    monkeypatch.setattr(data_files, "_path", lambda d, name: tmp_path / f"{d}_data" / name)
+    monkeypatch.setattr(data_files, "ROOT", tmp_path)
     return tmp_path
 
 

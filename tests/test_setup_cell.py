@@ -73,7 +73,7 @@ COPY = "https://github.com/a-school/dl.2027"
 
 def test_another_address_is_written_everywhere_and_only_once(copied):
     lessons = {f"notebooks/{path.name}" for path in LESSONS[:2]}
-    workflows = {f".github/workflows/{name}.yml" for name in ("gpu", "nightly")}
+    workflows = {f".github/workflows/{name}.yml" for name in ("gpu", "nightly", "site")}
     assert write(copied) == set()
     assert write(copied, COPY) == {"README.md", *lessons, *workflows}
     for path in [p for p in copied.rglob("*") if p.is_file()]:
