@@ -47,6 +47,7 @@ def lesson(tmp_path_factory):
         **{"out": tmp_path_factory.mktemp("out"), "data": data, "montage": montage},
         **{"keras": keras, "np": np, "tf": tf, "time": time, "shutil": shutil, "HTML": HTML},
         **{"program": program, "projector": projector, "EventAccumulator": EventAccumulator},
+        "claim": lambda *measured, **bounds: None,  # the lesson claims it of its own network
         "truth": data.valid.labels.argmax(axis=1),
         "model": keras.Sequential(
             [
