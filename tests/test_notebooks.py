@@ -29,8 +29,6 @@ NO_WRONG_ANSWERS_YET = {
     "01",
     "01b",
     "01c",
-    "02",
-    "02b",
     "04",
     "05",
     "06",
@@ -40,7 +38,7 @@ NO_WRONG_ANSWERS_YET = {
     "10",
 }
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"01", "02", "04", "05", "06", "07", "08", "09", "10"}
+TOO_LONG_STILL = {"01", "04", "05", "06", "07", "08", "09", "10"}
 
 
 def number(name):
