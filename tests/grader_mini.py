@@ -103,6 +103,19 @@ def write_course(root: Path, cells=CELLS, **metadata) -> Path:
     return root
 
 
+@contextlib.contextmanager
+def marking(folder: Path, cells=CELLS, **metadata):
+    """Yield a marker of a small course, with a sandbox of its own."""
+    from grader.trusted.mark import Marker
+
+    root = write_course(folder, cells, **metadata)
+    marker = Marker(Assignment(root / "source" / "hw0"), [root])
+    try:
+        yield marker
+    finally:
+        marker.close()
+
+
 def submission(assignment, answers: dict | None = None, extra: str = "", at: int = 1) -> bytes:
     """Return a submission: the release with some answers, and a cell of the student's own."""
     notebook = nbformat.from_dict(assignment.released)

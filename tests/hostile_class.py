@@ -15,7 +15,7 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
-from grader_mini import RIGHT, hand_in, left_behind, start_grading, submission, write_course
+from grader_mini import CELLS, RIGHT, hand_in, left_behind, start_grading, submission, write_course
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_raw_cell
 from ordinary import begin
 
@@ -455,7 +455,9 @@ def slug(name: str) -> str:
 
 def a_class(root: Path) -> Course:
     """Return a class of attackers and three honest students."""
-    write_course(root, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
+    # a setup as the course's are: the sandbox holds what it imports, TensorFlow too
+    cells = [(k, n, f"import libs\n\n{s}" if n == "imports" else s, p) for k, n, s, p in CELLS]
+    write_course(root, cells, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
     assignment = Assignment(root / "source" / "hw0")
     for student in ("a-honest", "m-honest", "z-honest"):
         hand_in(root, student, submission(assignment, RIGHT))

@@ -1,12 +1,12 @@
 """Marks follow from answers alone, and what hidden tests hold stays hidden."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 
 import pytest
-from grader_mini import CELLS, submission, write_course
+from grader_mini import CELLS, marking, submission
 
-from grader.assignment import Assignment
 from grader.trusted.mark import Marker, Texts, names
 
 pytestmark = pytest.mark.sandbox
@@ -78,24 +78,20 @@ class Students:
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     """Students of a course whose test makes names of its own."""
-    root = write_course(tmp_path_factory.mktemp("shared"), cells(SHARED_TEST, 4))
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
-    yield Students(marker)
-    marker.close()
+    with marking(tmp_path_factory.mktemp("shared"), cells(SHARED_TEST, 4)) as marker:
+        yield Students(marker)
 
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory):
     """Students of two courses that differ in what their hidden tests call functions with."""
-    markers = []
-    for secret in (17, 23):
-        root = write_course(
-            tmp_path_factory.mktemp("secret"), cells(SECRET_TEST.replace("SECRET", str(secret)), 10)
-        )
-        markers.append(Marker(Assignment(root / "source" / "hw0"), [root]))
-    yield [Students(marker) for marker in markers]
-    for marker in markers:
-        marker.close()
+    with contextlib.ExitStack() as stack:
+        made = []
+        for secret in (17, 23):
+            test = SECRET_TEST.replace("SECRET", str(secret))
+            folder = tmp_path_factory.mktemp("secret")
+            made.append(Students(stack.enter_context(marking(folder, cells(test, 10)))))
+        yield made
 
 
 OWN_NAMES = "numbers = wanted = np.zeros(3)\ndef wanted_for(x):\n    return x * 0\n"
@@ -232,6 +228,12 @@ def test_a_later_exercise_s_visible_test_tells_nothing(two):
     assert shown[0] == shown[1]
 
 
+def test_a_sandbox_holds_no_library_that_the_setup_does_not_import(shared):
+    """TensorFlow's seconds are paid by who uses it."""
+    _, shown = shared.mark("import sys\nprint('tensorflow' in sys.modules)")
+    assert "'text': 'False" in shown
+
+
 def test_names_are_those_of_the_test_s_place(two):
     """A later cell may use an answer's helper's name again, as it may in a notebook."""
     double = (
@@ -244,14 +246,10 @@ def test_names_are_those_of_the_test_s_place(two):
 
 
 def test_cells_that_use_up_all_time_leave_tests_theirs(tmp_path):
-    root = write_course(tmp_path, total_seconds=4, cell_seconds=9)
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
     answers = {"double": "def double(x):\n    return 2 * x"}
     slow = "import time\ntime.sleep(8)"
-    try:
+    with marking(tmp_path, total_seconds=2, cell_seconds=9) as marker:
         record, cells = marker.mark(submission(marker.assignment, answers, slow, 99))
-    finally:
-        marker.close()
     assert "still not done" in str(cells[-1].outputs)
     assert record["tests"]["double-test"]["score"] == 4
 
@@ -261,16 +259,11 @@ def test_a_hidden_test_names_the_mistake_in_its_author_s_words(tmp_path):
         '2 * SECRET, "double(x)")',
         '2 * SECRET, "double(x)", mistakes={"that is half": SECRET / 2, f"{SECRET}": SECRET})',
     )
-    root = write_course(tmp_path, cells(test.replace("SECRET", "17"), 10))
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
-    try:
-        students = Students(marker)
-        said = []
+    said = []
+    with marking(tmp_path, cells(test.replace("SECRET", "17"), 10)) as marker:
         for text in ("x / 2", "x", "-2 * x", "None", "y"):
-            record, _ = students.mark(f"def double(x):\n    return {text}")
+            record, _ = Students(marker).mark(f"def double(x):\n    return {text}")
             said.append(record["tests"]["double-test"]["findings"][1]["message"])
-    finally:
-        marker.close()
     assert said == [
         "double(x): that is half.",
         "double(x) is not what is expected.",

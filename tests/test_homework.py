@@ -4,13 +4,12 @@ import base64
 import re
 
 import pytest
-from grader_mini import CELLS, proved_by_the_page, submission, write_course
+from grader_mini import CELLS, marking, proved_by_the_page, submission, write_course
 
 from grader.assignment import Assignment
 from grader.commands.prove import prove, rules
 from grader.course import Course
 from grader.pool import local_pool
-from grader.trusted.mark import Marker
 from libs import ROOT
 
 pytestmark = pytest.mark.sandbox
@@ -108,22 +107,22 @@ def test_the_rules_of_a_source(tmp_path):
 
 
 HIDDEN = "t10k-labels-idx1-ubyte.gz"
+FIGURES = "from libs.notebook import show\n\n# isort: split\nimport matplotlib.pyplot as plt"
 
 
 @pytest.fixture(scope="module")
 def outputs(tmp_path_factory):
     """Return a function that runs a cell in a sandbox and returns its outputs."""
-    root = write_course(tmp_path_factory.mktemp("course"), hide=[f"MNIST_data/{HIDDEN}"])
-    assignment = Assignment(root / "source" / "hw0")
-    marker = Marker(assignment, [root])
+    cells = [("setup", "figures", FIGURES, 0), *CELLS]
+    folder = tmp_path_factory.mktemp("course")
+    with marking(folder, cells, hide=[f"MNIST_data/{HIDDEN}"]) as marker:
 
-    def run(source: str) -> list:
-        _, cells = marker.mark(submission(assignment, extra=source))
-        (found,) = [cell.outputs for cell in cells if cell.source == source]
-        return found
+        def run(source: str) -> list:
+            _, cells = marker.mark(submission(marker.assignment, extra=source, at=2))
+            (found,) = [cell.outputs for cell in cells if cell.source == source]
+            return found
 
-    yield run
-    marker.close()
+        yield run
 
 
 def test_hidden_data_is_not_in_the_sandbox(outputs):
@@ -141,8 +140,7 @@ def test_hidden_data_is_not_in_the_sandbox(outputs):
     ],
 )
 def test_figures_are_kept_as_pictures_with_their_words(outputs, source, text):
-    imports = "import matplotlib.pyplot as plt\nfrom libs.notebook import show\n"
-    (shown,) = outputs(imports + source)
+    (shown,) = outputs(source)
     assert set(shown.data) == {"text/plain", "image/png"}
     assert base64.b64decode(shown.data["image/png"]).startswith(b"\x89PNG")
     assert shown.data["text/plain"].startswith(text)
@@ -150,16 +148,10 @@ def test_figures_are_kept_as_pictures_with_their_words(outputs, source, text):
 
 
 def test_a_setup_may_start_tensorflow(tmp_path):
-    root = write_course(
-        tmp_path,
-        [("setup", "tensors", "import tensorflow as tf\n\nNINE = tf.square(3.0)", 0), *CELLS],
-    )
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
+    setup = "import tensorflow as tf\n\nNINE = tf.square(3.0)"
     double = "def double(x):\n    return 2 * x + float(NINE) - 9"
-    try:
+    with marking(tmp_path, [("setup", "tensors", setup, 0), *CELLS]) as marker:
         record, _ = marker.mark(submission(marker.assignment, {"double": double}))
-    finally:
-        marker.close()
     assert record["tests"]["double-test"]["score"] == 4
 
 
@@ -174,9 +166,7 @@ FAILS = {
 
 
 def test_an_error_is_told_without_internals_and_only_of_the_student_s_cell(tmp_path):
-    root = write_course(tmp_path, [("setup", "tensors", HALVE, 0), *CELLS])
-    marker = Marker(Assignment(root / "source" / "hw0"), [root])
-    try:
+    with marking(tmp_path, [("setup", "tensors", HALVE, 0), *CELLS]) as marker:
         for double, says in FAILS.items():
             record, _ = marker.mark(submission(marker.assignment, {"double": double}), True)
             visible, hidden = (f["message"] for f in record["tests"]["double-test"]["findings"])
@@ -184,5 +174,3 @@ def test_an_error_is_told_without_internals_and_only_of_the_student_s_cell(tmp_p
             for text in (visible, hidden):
                 assert not re.search(r"function_node|__wrapped|\[Op:|site-packages", text)
                 assert ("your cell" in text) <= ("your cell" in says)
-    finally:
-        marker.close()

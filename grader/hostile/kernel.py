@@ -15,6 +15,8 @@ import socket
 import sys
 import traceback
 
+import matplotlib.pyplot  # noqa: F401 — each shell wants it: before the fork, once for all
+import matplotlib_inline.backend_inline  # noqa: F401
 import numpy as np
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher

@@ -63,7 +63,7 @@ class Marker:
     def __init__(self, assignment: Assignment, secret=(), sandbox=Sandbox) -> None:
         self.assignment = assignment
         self.sandbox = sandbox(
-            ["libs", *assignment.imports(), "grader.hostile.kernel", "grader.check"],
+            [*assignment.imports(), "grader.hostile.kernel", "grader.check"],
             [assignment.folder, *assignment.hidden, *secret],
             assignment.data,
             assignment.memory,
