@@ -11,19 +11,19 @@ from grader.trusted.mark import Marker, Texts, names
 
 pytestmark = pytest.mark.sandbox
 
-# blocks that share what they made, and one whose value is a helper's
+# blocks that share what they made, and one whose value is a helper's; one answer never ends
 SHARED_TEST = """def wanted_for(x):
     return 2 * x
-with test("first"):
+with test("first", seconds=1):
     numbers = NUMBERS[1:]
     wanted = wanted_for(numbers)
     expect.close(double(numbers), wanted, "double(numbers)")
-with test("again"):
+with test("again", seconds=1):
     expect.close(double(numbers), wanted, "double(numbers)")
-with test("a helper"):
+with test("a helper", seconds=1):
     expect.close(double(numbers), wanted_for(numbers), "double(numbers)")
 ### BEGIN HIDDEN TESTS
-with test("when graded"):
+with test("when graded", seconds=1):
     expect.close(double(numbers), wanted, "double(numbers)")
 ### END HIDDEN TESTS"""
 SECRET_TEST = """with test("two numbers"):
@@ -173,7 +173,8 @@ LEAKS = {
     ),
     "through a thread": (
         f"{LOG}import threading, time\ndef double(x):\n    seen.append(x)\n    return 0",
-        "def later():\n    time.sleep(1)\n    print(seen)\nthreading.Thread(target=later).start()",
+        "def later():\n    for _ in range(100):\n        time.sleep(0.01)\n        print(seen)\n"
+        "threading.Thread(target=later).start()",
     ),
     "by an error's text": ("def double(x):\n    raise ValueError(f'it is {x}')", ""),
     "by an error's name": (
