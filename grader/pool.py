@@ -7,6 +7,7 @@ worker goes on with the others.
 """
 
 import contextlib
+import gc
 import itertools
 import multiprocessing
 import multiprocessing.connection
@@ -388,15 +389,23 @@ def serve(descriptor: int, cores: list[int], size: int) -> None:
     threading.Thread(target=follow, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:
-            task, arguments = connection.recv()
-            try:
-                marker = _ready_for(task)
-                connection.send(("ready", None))
-                reply = "done", _do(marker, *arguments) if arguments else None
-            except Exception as error:
-                known = isinstance(error, CourseError | NoSandbox)
-                reply = "failed", error if known else Exception(f"{type(error).__name__}: {error}")
-            connection.send(reply)
+            _answer(connection)
+            # networks, and functions with what they are defined among, refer to themselves: they
+            # would stay until Python next looks at everything, which is rare with TensorFlow in it
+            gc.collect()
+
+
+def _answer(connection) -> None:
+    """Do what is asked for next, and say what came of it; whatever that took is free then."""
+    task, arguments = connection.recv()
+    try:
+        marker = _ready_for(task)
+        connection.send(("ready", None))
+        reply = "done", _do(marker, *arguments) if arguments else None
+    except Exception as error:
+        known = isinstance(error, CourseError | NoSandbox)
+        reply = "failed", error if known else Exception(f"{type(error).__name__}: {error}")
+    connection.send(reply)
 
 
 def _do(marker: Marker, content: bytes, tests_only: bool, why: str) -> tuple:
@@ -416,6 +425,8 @@ def _ready_for(task: Task) -> Marker:
             )
         while _marker:
             _marker.popitem()[1].close()
+        gc.unfreeze()
+        gc.collect()
         try:
             _marker[task] = Marker(assignment, task.secret, task.sandbox)
         except NoSandbox:
@@ -423,4 +434,5 @@ def _ready_for(task: Task) -> Marker:
         except Exception as error:  # the same for every student
             reason = f"{type(error).__name__}: {error}"
             raise CourseError(f"{assignment.name} can't be marked: {reason}") from error
+        gc.freeze()  # what stays until the next assignment needs no further look
     return _marker[task]

@@ -218,3 +218,38 @@ def test_a_worker_that_does_not_get_ready_is_told(tmp_path):
     said, _ = start_grading(root, workers=1, SAFE="").communicate(timeout=100)
     assert said.endswith("A worker was killed. Was there too little memory? Try fewer --workers.\n")
     assert "Traceback" not in said
+
+
+# what refers to itself stays until Python looks for such things: a setup's function and the names
+# that it was defined among, a network of Keras
+SETUP_KEEPS = "import numpy as np\n\nLARGE = np.ones(32 << 20)\n\n\ndef large():\n    return LARGE"
+TEST_KEEPS = """with test("large"):
+    import gc
+
+    kept = [np.ones(32 << 20)]
+    kept.append(kept)
+    gc.collect()  # has seen it alive, as it has a network that was trained, and looks rarely again
+### BEGIN HIDDEN TESTS
+with test("double"):
+    expect.close(double(3.0), 6, "double(3)")
+### END HIDDEN TESTS"""
+
+
+@pytest.mark.parametrize("where", ["setup", "test"])
+def test_a_worker_keeps_nothing_of_what_it_has_marked(where, tmp_path, monkeypatch):
+    """Room for two arrays of 256 MB, not for three: after four assignments a worker had none."""
+    monkeypatch.setattr(pool, "LEAST_BYTES", 1 << 30)
+    monkeypatch.setattr(pool, "MOST_BYTES", 1 << 30)
+    cells = [("setup", "large", SETUP_KEEPS, 0), *CELLS]
+    if where == "test":
+        cells = [c if c[1] != "double-test" else (*c[:2], TEST_KEEPS, 2) for c in CELLS]
+    with pool.local_pool(1) as workers:
+        for number in range(6):
+            assignment = Assignment(write_course(tmp_path / str(number), cells) / "source" / "hw0")
+            task = pool.Task.of(assignment, [tmp_path])
+            tries = [("ada", submission(assignment, RIGHT))] * (3 if where == "test" else 1)
+            for _, (record, _) in workers.mark(task, tries):
+                assert "unmarked" not in record
+                assert record["score"] == record["points"]
+            if where == "test":
+                break
