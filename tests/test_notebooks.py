@@ -29,7 +29,6 @@ NO_WRONG_ANSWERS_YET = {
     "00",
     "01b",
     "01c",
-    "04",
     "05",
     "06",
     "07",
@@ -38,7 +37,7 @@ NO_WRONG_ANSWERS_YET = {
     "10",
 }
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"04", "05", "06", "07", "08", "09", "10"}
+TOO_LONG_STILL = {"05", "06", "07", "08", "09", "10"}
 
 
 def number(name):
