@@ -259,6 +259,8 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
             why = ": it is transposed."
         elif got.squeeze().shape == expected.squeeze().shape:
             why = ": an axis of length 1 too many or too few."
+        elif expected.ndim == 1 and got.shape == expected.shape * 2:
+            why = ": a sum or difference of [n, 1] with [n] makes [n, n]."
         elif expected.ndim < got.ndim:
             why = ": is a sum or mean over an axis missing?"
         elif expected.ndim > got.ndim:
@@ -271,10 +273,8 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
         return ("holds ∞, from 1/0, log(0) or an exponential of a large number.",) * 2
     scale = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))
     wrong = ~np.isclose(got, expected, rtol=0, atol=tolerance * scale, equal_nan=True)
-    if not wrong.any():
-        return None
     lengths = {n for a in arguments for n in getattr(a, "shape", ()) if n > 1}
-    return _pattern(got, expected, wrong, tolerance * scale, lengths)
+    return _pattern(got, expected, wrong, tolerance * scale, lengths) if wrong.any() else None
 
 
 def _count(value) -> int:

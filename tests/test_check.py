@@ -60,6 +60,11 @@ S = np.array([[1.0, 2], [3, 4]])
         (M - 1 / 3, M, r"is 0\.3333 too small"),
         (M[None], M, r"an axis of length 1 too many"),
         (M, M.sum(axis=0), r"is a sum or mean over an axis missing\?"),
+        (
+            S[:, :1] - S[:, 0],
+            S[:, 0],
+            r"shape \[\d, \d\], .*: a sum .*of \[n, 1\] with \[n\] makes",
+        ),
         (M, np.zeros(4), r"has shape \[2, 3\], expected \[4\]"),
         (M * np.nan, M, r"holds NaN"),
         (
