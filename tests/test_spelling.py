@@ -8,7 +8,17 @@ from libs import ROOT
 
 # matplotlib's own name, as a whole string, stays; pictures inside pages are no words
 NOT_PROSE = re.compile(r"base64,[A-Za-z0-9+/=]+|\"image/png\": \".*?\"|(\\?[\"'])gray\1")
-FOLDERS = ("libs", "grader", "notebooks", "homework/source", "tests", "benchmarks", "tools", "docs")
+FOLDERS = (
+    "libs",
+    "grader",
+    "notebooks",
+    "homework/source",
+    "tests",
+    "benchmarks",
+    "evidence",
+    "tools",
+    "docs",
+)
 KINDS = (".py", ".md", ".ipynb", ".json", ".css", ".js")
 
 

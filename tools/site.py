@@ -67,6 +67,7 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
         tags = cell.metadata.setdefault("tags", [])
         if cell.cell_type == "markdown":
             asked = asked or "**Predict first.**" in cell.source
+            cell.source = cell.source.replace("](../docs/", "](../")  # pages of docs/ lie above
             continue
         cell.source = without_claims(cell.source)
         if not cell.source or cell.get("id") == "setup":

@@ -1,10 +1,11 @@
 """What learners get wrong in lesson 03: of each exercise answers, and what the check must say."""
 
-_LOSS = """
-def my_loss(scores, labels):
+_LOSSES = """
+def my_losses(scores, labels):
     {}
 """
 _SUMS = "m = scores.max(axis=1)\n    sums = m + np.log(np.exp(scores - m[:, None]).sum(axis=1))"
+_RIGHT = "scores[np.arange(len(labels)), labels]"
 _GRADIENT = """
 def my_gradient(W, b, x, labels):
     scores = x @ W + b
@@ -39,70 +40,92 @@ _ALL = {"end": "len(order)", "rows": "order[begin : begin + batch]", "result": "
 _RECIPE = "\ndef my_recipe():\n    return {}\n"
 
 WRONG = {
-    "my_loss": [
+    "my_losses": [
         # exponentials, fraction, logarithm
         (
-            _LOSS.format(
+            _LOSSES.format(
                 "p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)\n"
-                "    return -np.log(p[np.arange(len(labels)), labels]).mean()"
+                "    return -np.log(p[np.arange(len(labels)), labels])"
             ),
-            "of rows of very different size holds NaN",
+            "of rows of very different size hold NaN",
         ),
         # the largest of the whole batch
         (
-            _LOSS.format(
+            _LOSSES.format(
                 "m = scores.max()\n    sums = m + np.log(np.exp(scores - m).sum(axis=1))\n"
-                "    return np.mean(sums - scores[np.arange(len(labels)), labels])"
+                f"    return sums - {_RIGHT}"
             ),
-            "of rows of very different size holds ∞",
+            "of rows of very different size hold ∞",
         ),
-        # a sum
+        # one number for all
         (
-            _LOSS.format(
-                f"{_SUMS}\n    return (sums - scores[np.arange(len(labels)), labels]).sum()"
+            _LOSSES.format(f"{_SUMS}\n    return np.mean(sums - {_RIGHT})"),
+            r"have shape \[\], expected \[3\]: is it one part, or a sum or mean",
+        ),
+        # [n, 1] less [n]; its mean would be right
+        (
+            _LOSSES.format(
+                "m = scores.max(axis=1, keepdims=True)\n"
+                "    sums = m + np.log(np.exp(scores - m).sum(axis=1, keepdims=True))\n"
+                f"    return sums - {_RIGHT}"
             ),
-            "is it a sum where a mean belongs",
+            r"have shape \[3, 3\], expected \[3\]: a sum or difference of \[n, 1\] with \[n\]",
         ),
-        # no mean at all
+        # the same by a sum of [n] and a largest score of [n, 1]
         (
-            _LOSS.format(f"{_SUMS}\n    return sums - scores[np.arange(len(labels)), labels]"),
-            r"has shape \[3\], expected one number: is a sum or mean",
+            _LOSSES.format(
+                "m = scores.max(axis=1, keepdims=True)\n"
+                "    sums = m + np.log(np.exp(scores - m).sum(axis=1))\n"
+                f"    return sums - {_RIGHT}"
+            ),
+            r"\[n, 1\] with \[n\]",
+        ),
+        # all kept as a column
+        (
+            _LOSSES.format(f"{_SUMS}\n    return (sums - {_RIGHT})[:, None]"),
+            "an axis of length 1 too many",
         ),
         # the wrong way round
         (
-            _LOSS.format(
-                f"{_SUMS}\n    return (scores[np.arange(len(labels)), labels] - sums).mean()"
-            ),
-            "has the wrong sign",
+            _LOSSES.format(f"{_SUMS}\n    return {_RIGHT} - sums"),
+            "have the wrong sign",
+        ),
+        # the largest score not added again
+        (
+            _LOSSES.format(f"{_SUMS.replace('m + ', '')}\n    return sums - {_RIGHT}"),
+            "of 3 images differ in",
         ),
         # no return
         (
-            _LOSS.format(
-                f"{_SUMS}\n    loss = (sums - scores[np.arange(len(labels)), labels]).mean()"
-            ),
+            _LOSSES.format(f"{_SUMS}\n    losses = sums - {_RIGHT}"),
             "returns nothing: is a return missing",
         ),
         # all rows for each label
         (
-            _LOSS.format(f"{_SUMS}\n    return np.mean(sums - scores[labels])"),
+            _LOSSES.format(f"{_SUMS}\n    return sums - scores[labels]"),
             "raises (Index|Value)Error",
         ),
         # half of the cure: stable probabilities, then a logarithm
         (
-            _LOSS.format(
+            _LOSSES.format(
                 "s = scores - scores.max(axis=1, keepdims=True)\n"
                 "    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)\n"
-                "    return -np.log(p[np.arange(len(labels)), labels]).mean()"
+                "    return -np.log(p[np.arange(len(labels)), labels])"
             ),
-            "of a right class with a very low score holds ∞",
+            "of a p too small to write hold ∞",
         ),
         # the other half: something small in the logarithm
         (
-            _LOSS.format(
+            _LOSSES.format(
                 "p = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]\n"
-                "    return -np.log(p + 1e-9).mean()"
+                "    return -np.log(p + 1e-9)"
             ),
-            "of a right class with a very low score is 10.9",
+            "too small to write differ in 1 of 2 places; .* 20.7233, expected 1000.69",
+        ),
+        # the logarithm to base 2
+        (
+            _LOSSES.format(f"{_SUMS}\n    return (sums - {_RIGHT}) / np.log(2)"),
+            "log2 in place of log",
         ),
     ],
     "my_gradient": [

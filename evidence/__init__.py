@@ -1,0 +1,217 @@
+"""How the course knows what its lessons say of trainings: five seeds of the lessons' own cells.
+
+``evidence/lessons/NN.toml`` names what lesson NN claims, each with an expression in the lesson's
+own names. It is evaluated after the lesson's cells tagged ``setup`` and ``evidence``, for each seed
+in a process of its own (:mod:`evidence.run`), and kept in ``evidence/results/NN.json``. From there
+``write`` puts numbers into prose and makes the page *How we know*. ``python -m evidence`` lists all
+of it.
+
+Test data are read only where asked for by name, ``run NN --test``: cells tagged ``evidence-test``
+run and claims with ``test = true`` are evaluated there alone. Everywhere else a lesson's data have
+no test set.
+"""
+
+import hashlib
+import json
+import math
+import re
+import tomllib
+from functools import cached_property
+
+import nbformat
+import numpy as np
+
+from libs import ROOT, SEED
+from libs.files import replacing
+
+HERE, NOTEBOOKS, LOCK = ROOT / "evidence", ROOT / "notebooks", ROOT / "requirements.txt"
+PAGE = ROOT / "docs" / "how-we-know.md"
+PACKAGES = ("tensorflow", "keras", "numpy")
+#: How many seeds a claim needs, and which: that of the stored outputs, then the others.
+ENOUGH = 5
+SEEDS = (SEED, *range(SEED))
+#: What the page begins with.
+ABOUT = f"""\
+A training begins with random numbers, and so ends a little differently each time. What a lesson
+says of one was measured with {ENOUGH} *seeds* or more. A seed decides all random numbers of a run:
+the first weights, the order of the images. The lessons' own cells were run.
+
+*Mean ± deviation* is over the seeds: how much another training would differ, on the same images.
+How much other images would is the *standard error*: 19 times in 20 the accuracy on new ones lies
+within two of them. A model is called better than another only where they differ by more than two
+standard errors of the difference. Choices were made on validation images, and test images read
+only after them."""
+REFERENCE = re.compile(
+    r"(<!-- evidence (\w+)\.([\w.-]+)(?: (\w+))? -->)(.*?)(<!-- / -->)", re.DOTALL
+)
+
+
+def lessons() -> list["Lesson"]:
+    """Return every lesson that has evidence."""
+    return [Lesson(path.stem) for path in sorted((HERE / "lessons").glob("*.toml"))]
+
+
+def locked() -> dict[str, str]:
+    """Return the locked versions of what decides a training's numbers."""
+    pins = re.findall(r"(?m)^([\w-]+)==(\S+)", LOCK.read_text("utf-8"))
+    pins = {name.removesuffix("-cpu"): version for name, version in pins}
+    return {name: pins[name] for name in PACKAGES}
+
+
+class Lesson:
+    """What a lesson claims, and what was measured; ``number`` is such as "03"."""
+
+    def __init__(self, number: str) -> None:
+        self.number = number
+        source = HERE / "lessons" / f"{number}.toml"
+        if not source.is_file():
+            known = ", ".join(path.stem for path in sorted(source.parent.glob("*.toml")))
+            raise ValueError(f"lesson {number} has no {source.name} in {source.parent}: {known}.")
+        read = tomllib.loads(source.read_text("utf-8"))
+        self.claims, self.holds = read["claims"], read.get("holds", [])
+        self.path = next(NOTEBOOKS.glob(f"{number}-*.ipynb"))
+        self.file = HERE / "results" / f"{number}.json"
+
+    @cached_property
+    def results(self) -> dict:
+        """Return all runs: of each kind, "validation" and "test", by seed."""
+        empty = {"validation": {}, "test": {}}
+        return json.loads(self.file.read_text("utf-8")) if self.file.is_file() else empty
+
+    def names(self, kind: str) -> list[str]:
+        """Return the claims that runs of a kind evaluate."""
+        return [name for name, claim in self.claims.items() if self.kind(name) == kind]
+
+    def kind(self, name: str) -> str:
+        """Return which runs evaluate a claim."""
+        return "test" if self.claims[name].get("test") else "validation"
+
+    def cells(self, kind: str) -> list:
+        """Return the cells that runs of a kind execute.
+
+        Exercises and their checks are among them, unfilled: what follows asks what they found.
+        """
+        wanted = {"setup", "exercise", "check", "evidence"}
+        wanted |= {"evidence-test"} if kind == "test" else set()
+        listed = nbformat.read(self.path, as_version=4).cells
+        code = [cell for cell in listed if cell.cell_type == "code" and cell.id != "setup"]
+        return [cell for cell in code if wanted & set(cell.metadata.get("tags", []))]
+
+    def digest(self, kind: str) -> str:
+        """Return what changes if the numbers might: by cells and expressions, not by comments."""
+        cells = (c for c in self.cells(kind) if not {"exercise", "check"} & {*c.metadata.tags})
+        sources = [c.source for c in cells] + [self.claims[n]["value"] for n in self.names(kind)]
+        lines = (line.rstrip() for source in sources for line in source.splitlines())
+        plain = "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+        return hashlib.sha256(plain.encode()).hexdigest()[:16]
+
+    def stale(self, kind: str, seed: int) -> str:
+        """Say why a run has to be made again; "" if not."""
+        run = self.results[kind].get(str(seed))
+        if run is None:
+            return "not run"
+        if run["cells"] != self.digest(kind):
+            return "older than its cells"
+        return "" if run["versions"] == locked() else "older than the lock"
+
+    def state(self, name: str) -> str:
+        """Say of a claim whether its evidence is fresh and enough."""
+        kind = self.kind(name)
+        found = [self.stale(kind, seed) for seed in self.results[kind]]
+        return next(filter(None, found), "fresh" if len(found) >= ENOUGH else "too few seeds")
+
+    def keep(self, kind: str, seed: int, run: dict) -> None:
+        """Add a run to the file of results; it is whole at any time."""
+        self.results[kind][str(seed)] = run
+        with replacing(self.file) as file:
+            file.write((json.dumps(self.results, indent=1, sort_keys=True) + "\n").encode())
+
+    def values(self, name: str) -> np.ndarray:
+        """Return what was measured, a number a seed."""
+        runs = self.results[self.kind(name)].values()
+        return np.array([run["values"][name] for run in runs if name in run["values"]])
+
+    def error(self, name: str) -> float:
+        """Return the standard error of an accuracy, from so many ``images``."""
+        mean = self.values(name).mean()
+        return math.sqrt(mean * (1 - mean) / self.claims[name]["images"])
+
+    def text(self, name: str, form: str | None = None) -> str:
+        """Write a claim's numbers: mean ± deviation; or their range, mean or standard error."""
+        if name not in self.claims or not len(self.values(name)):
+            raise ValueError(f"no evidence for {self.number}.{name}: is its name right? Run it?")
+        claim, values = self.claims[name], self.values(name)
+        scale, unit, places = (100, " %", 2) if claim.get("unit") == "%" else (1, "", 4)
+        mean, deviation = scale * values.mean(), scale * values.std(ddof=min(1, len(values) - 1))
+        digits = min(6, max(0, -math.floor(math.log10(deviation)))) if deviation > 1e-9 else 2
+        low, high = (f"{scale * end:.{digits}f}" for end in (values.min(), values.max()))
+        forms = {None: f"{mean:.{digits}f} ± {deviation:.{digits}f}{unit}"}
+        forms |= {"range": f"{low} to {high}{unit}", "mean": f"{mean:.{digits}f}{unit}"}
+        if "images" in claim:
+            forms["error"] = f"{scale * self.error(name):.{places}f}{unit}"
+        if form not in forms:
+            raise ValueError(f"{self.number}.{name} is written as {[*forms]}, not as {form}.")
+        return forms[form]
+
+    def true(self, when: str) -> bool:
+        """Tell whether a sentence's condition holds: Python, of the claims' numbers by name.
+
+        They are ``mean["roots"]``, ``low``, ``high`` and ``error``. ``beats("a", "b")``: accuracy a
+        is above b by more than twice the sampling error of their difference.
+        """
+        of = {name: self.values(name) for name in self.claims}
+        kinds = {"mean": np.mean, "low": np.min, "high": np.max}
+        names = {kind: {n: f(v) for n, v in of.items()} for kind, f in kinds.items()}
+        names["error"] = {n: self.error(n) for n in of if "images" in self.claims[n]}
+
+        def beats(a, b):
+            return of[a].mean() - of[b].mean() > 2 * math.hypot(self.error(a), self.error(b))
+
+        return bool(eval(when, names | {"beats": beats}))
+
+
+def filled(text: str) -> str:
+    """Return text with the number of each reference as the results have it."""
+
+    def number(match: re.Match) -> str:
+        opening, lesson, name, form, _, closing = match.groups()
+        return f"{opening}{Lesson(lesson).text(name, form)}{closing}"
+
+    return REFERENCE.sub(number, text)
+
+
+def page() -> str:
+    """Return the page *How we know*."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page():
+    yield "# How we know"
+    yield ""
+    yield "<!-- written by python -m evidence write -->"
+    yield ""
+    yield ABOUT
+    for lesson in lessons():
+        title = nbformat.read(lesson.path, as_version=4).metadata.course.title
+        yield from ("", f"## {lesson.number} · {title}", "")
+        yield f"[The lesson](../notebooks/{lesson.path.name}) says:"
+        yield ""
+        yield "| What | Mean ± deviation | Smallest to largest | Standard error | Seeds |"
+        yield "| --- | ---: | ---: | ---: | ---: |"
+        for name, claim in lesson.claims.items():
+            if not len(lesson.values(name)):
+                continue
+            cells = [claim["says"], lesson.text(name), lesson.text(name, "range")]
+            cells += [lesson.text(name, "error") if "images" in claim else "–"]
+            yield f"| {' | '.join(cells)} | {len(lesson.values(name))} |"
+        if lesson.holds:
+            yield from ("", "And from these numbers follows:", "")
+            yield from (f"- {sentence['says']}" for sentence in lesson.holds)
+        runs = [run for kind in lesson.results.values() for run in kind.values()]
+        for line in sorted({_source(run) for run in runs}):
+            yield from ("", f"*{line}*")
+
+
+def _source(run: dict) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+    return f"Measured on {run['date']} at commit {run['commit']}, {run['machine']}: {versions}."

@@ -1,0 +1,78 @@
+"""Evaluate a lesson's claims for one seed: ``python -m evidence.run 03 42 validation``.
+
+It prints what becomes the run's entry in the results. A process runs one seed only: the seed is
+put into ``libs`` before anything else reads it.
+"""
+
+import contextlib
+import datetime
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import libs
+from evidence import PACKAGES, Lesson
+
+
+def measure(lesson: Lesson, seed: int, kind: str) -> dict[str, float]:
+    """Run a lesson's cells with a seed; return the number of each claim."""
+    libs.SEED = seed
+    from libs import datasets, notebook  # now that the seed is set
+
+    if kind != "test":
+        _hide_test_sets(datasets.MNIST, lesson.number)
+    os.chdir(lesson.path.parent)
+    names = {"__name__": "evidence", "display": lambda *_, **__: None}
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        notebook.OUT = Path(folder)
+        for cell in lesson.cells(kind):
+            exec(compile(cell.source, f"<cell {cell.id} of lesson {lesson.number}>", "exec"), names)
+        expressions = {name: lesson.claims[name]["value"] for name in lesson.names(kind)}
+        return {name: float(eval(value, names)) for name, value in expressions.items()}
+
+
+def _hide_test_sets(dataset, number: str) -> None:
+    """Let data sets have no test set."""
+    make = dataset.__init__
+
+    def without_test(self, *args, **kwargs):
+        make(self, *args, **kwargs)
+        self.__dict__.pop("test", None)
+
+    def refuse(self, name):
+        if name == "test":
+            advice = "Tag the cell evidence-test, or say test = true of the claim"
+            raise AttributeError(f"Test data is read by `run {number} --test` alone. {advice}.")
+        raise AttributeError(name)
+
+    dataset.__init__, dataset.__getattr__ = without_test, refuse
+
+
+def circumstances() -> dict:
+    """Return when, where, with what and of which commit a run is."""
+    # the cells may be newer than the commit: their digest says what was run
+    git = ["git", "-C", str(libs.ROOT), "rev-parse", "--short=8", "HEAD"]
+    done = subprocess.run(git, capture_output=True, text=True, check=False)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "commit": done.stdout.strip() or "none",
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "versions": {name: import_module(name).__version__ for name in PACKAGES},
+    }
+
+
+def main(number: str, seed: str, kind: str) -> None:
+    """Print a run's entry as JSON."""
+    lesson = Lesson(number)
+    run = {**circumstances(), "cells": lesson.digest(kind)}
+    run["values"] = {k: float(f"{v:.6g}") for k, v in measure(lesson, int(seed), kind).items()}
+    print(json.dumps(run))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
