@@ -30,8 +30,6 @@ NO_WRONG_ANSWERS_YET = {
     "05",
     "06",
     "07",
-    "08",
-    "09",
     "10",
 }
 #: Lessons that are longer than one sitting.
