@@ -43,7 +43,11 @@ def feedback(course: "Course", arguments) -> int:
     from grader.commands.feedback import feedback as make
 
     for name in arguments.assignment:
-        print(f"{name}: {len(make(course, name, arguments.student))} in {course.root}/feedback")
+        made = make(course, name, arguments.student, arguments.zip)
+        pages = [path for path in made if path.suffix == ".html"]
+        print(f"{name}: {len(pages)} in {course.root}/feedback")
+        for path in made[len(pages) :]:
+            print(path)
     return 0
 
 
@@ -140,6 +144,8 @@ def parser() -> argparse.ArgumentParser:
         one = command(function)
         if function is feedback:
             one.add_argument("--student", action="append", default=[], help="only this one")
+            text = "put them into a zip that this LMS takes back, too"
+            one.add_argument("--zip", choices=("moodle", "canvas"), default="", help=text)
     workers(command(prove, "*"))
     one = command(pack)
     one.add_argument("--file", type=Path, help="your notebook (default: hw1.ipynb for hw1)")

@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from nbgrader.converters import Autograde, GenerateAssignment, NbGraderException
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback, NbGraderException
 from sqlalchemy.engine import URL
 
 c = get_config()  # noqa: F821 — nbgrader defines it
@@ -31,6 +31,7 @@ def _instead(command: str):
 # nbgrader would run students' code with your rights, and release notebooks that don't run unfilled
 Autograde.start = _instead("python -m grader grade hw1")
 GenerateAssignment.start = _instead("python -m grader release hw1")
+GenerateFeedback.start = _instead("python -m grader feedback hw1")  # would write over our pages
 
 if "nbgrader.server_extensions.formgrader.formgrader" in sys.modules:  # this is its server
     from grader.trusted.formgrader import protect

@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -86,6 +87,8 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     assert said["-m grader collect"].count(": new") == STUDENTS
     assert f"{STUDENTS} marked now, {STUDENTS} in all." in said["-m grader grade"]
     assert len(list(course.glob("homework/feedback/*/hw1/hw1.html"))) == STUDENTS
+    with zipfile.ZipFile(course / "homework/export/hw1-feedback-moodle.zip") as archive:
+        assert len(archive.namelist()) == STUDENTS
     with (course / "homework/export/hw1-moodle.csv").open(newline="") as file:
         marks = {row["Full name"]: float(row["Grade"]) for row in csv.DictReader(file)}
     assert len(marks) == STUDENTS

@@ -229,8 +229,19 @@ def _take(
         write(path, chosen.content)
     owner = student.owner
     about = {"name": readable(owner.name, 100), "lms": owner.lms, "layout": owner.layout}
-    people.note(assignment.name, who, about | {"file": chosen.file, "late": late})
+    people.note(
+        assignment.name, who, about | {"file": chosen.file, "late": late} | _original(student)
+    )
     return ", ".join(filter(None, [state, problem, "late, says Canvas" if late else ""]))
+
+
+def _original(student: Student) -> dict:
+    """Return what Canvas called a student's newest upload: it takes feedback under that name."""
+    uploads = [part for part in student.files if part.upload]
+    if not uploads:
+        return {}
+    newest = max(uploads, key=lambda part: part.upload)
+    return {"original": readable(newest.entry.path[-1], 250)}
 
 
 def settle(assignment: Assignment, submission: Submission) -> str:

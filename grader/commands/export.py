@@ -8,6 +8,7 @@ from grader.commands.grade import tell_put_back
 from grader.course import Course, CourseError
 from grader.files import OutOfTime, deadline, write
 from grader.gradebook import Book
+from grader.marks import marks
 
 STUDENT_SECONDS = 60
 
@@ -63,13 +64,9 @@ def export(course: Course, name: str) -> list[Path]:
 def _rows(course: Course, book: Book, cells: list[str], name: str, record: dict) -> dict:
     """Return a student's row of each table."""
     student = record["student"]
-    book.penalise(name, student)  # the due date, or a person's marks, may be new
-    graded = book.gradebook.find_submission_notebook(name, name, student)
-    marks = {grade.name: grade for grade in graded.grades}
-    penalty = graded.late_submission_penalty or 0.0
-    total, whole = max(0.0, graded.score - penalty), graded.max_score
+    worth = marks(book, cells, name, student)
+    total, whole = worth.score, worth.points
     who, lms = course.who(name, student)
-    waiting = [n for n, g in marks.items() if g.needs_manual_grade]
     submitted = record["submitted"]
     if unread := record.get("unread_time"):
         submitted = f"can't be read: {unread}"
@@ -79,11 +76,11 @@ def _rows(course: Course, book: Book, cells: list[str], name: str, record: dict)
         "student": student,
         "name": who,
         "submitted": submitted,
-        **{cell: marks[cell].score if cell in marks else "" for cell in cells},
-        "late penalty": penalty,
+        **{cell: worth.cells[cell].score if cell in worth.cells else "" for cell in cells},
+        "late penalty": worth.penalty,
         "score": total,
         "of": whole,
-        "to mark by hand": " ".join(waiting),
+        "to mark by hand": " ".join(worth.unread),
         "sha256": record["sha256"],
         "grader": record["grader"],
     }

@@ -6,9 +6,11 @@ time, each with its seconds and all with a limit of memory. What can't be laid o
 was typed, with a line that says why.
 """
 
+import functools
 import html
 import math
 import multiprocessing
+import re
 import signal
 import time
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 import nbformat
 
 from grader.shared.screen import cut
+from grader.trusted.formulas import with_formulas
 from grader.trusted.sanitise import (
     as_markdown,
     left_out,
@@ -173,7 +176,7 @@ def _serve(connection) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
     except ImportError:  # Windows
         pass
-    _exporter()
+    _pages()
     connection.send(True)
     while True:
         try:
@@ -249,56 +252,68 @@ def _output(kind: str, content: str, text: str) -> str:
     return left_out([f"{kind} that can't be shown"]) + f"<pre>{html.escape(text)}</pre>"
 
 
-_exporters = []
+_FOLDER = Path(__file__).resolve().parent
 
 
-def _exporter():
-    """Return what makes feedback pages, with nbgrader's template; it is made once."""
-    import nbgrader
-    from nbconvert import HTMLExporter
-    from nbgrader.preprocessors import GetGrades
-    from traitlets.config import Config
+@functools.cache
+def _pages():
+    """Return the templates of feedback pages; what they put into a page is escaped or sanitised."""
+    from jinja2 import DictLoader, Environment
+    from markupsafe import Markup
+    from nbconvert.filters.ansi import ansi2html
+    from nbconvert.filters.highlight import Highlight2HTML
 
-    if _exporters:
-        return _exporters[0]
-    templates = Path(nbgrader.__file__).parent / "server_extensions" / "formgrader" / "templates"
-    styles = templates.parent / "static" / "node_modules" / "bootstrap" / "dist" / "css"
-    config = Config(
-        HTMLExporter={
-            "template_name": "feedback",
-            "extra_template_basedirs": [str(templates)],
-            "extra_template_paths": [str(styles)],
-        }
+    names = ("feedback", "summary")
+    texts = {n: (_FOLDER / f"{n}.html.j2").read_text(encoding="utf-8") for n in names}
+    pages = Environment(
+        loader=DictLoader(texts), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    exporter = HTMLExporter(config=config, preprocessors=[GetGrades])
-    from jinja2 import pass_context
-
-    as_it_is = exporter.environment.filters["markdown2html"]
-
-    @pass_context
-    def sanitised(context, text: str) -> str:
-        return safe_html(as_it_is(context, text))  # comments are somebody's, too
-
-    exporter.register_filter("markdown2html", sanitised)
-    _exporters.append(exporter)
-    return exporter
+    colours = Highlight2HTML(pygments_lexer="ipython3")
+    pages.filters |= {
+        "ansi": lambda text: Markup(ansi2html(text)),
+        "code": lambda text: Markup(colours(text)),
+    }
+    return pages
 
 
-def _feedback(path: str, summary: str, resources: dict) -> str:
-    """Return a student's feedback page.
+def _feedback(path: str, about: dict, as_notebook: bool = False) -> str:
+    """Return what a student gets back: a page, or a notebook.
 
     Parameters
     ----------
     path : str
         Of the graded notebook.
-    summary : str
-        A page's piece to begin with.
-    resources : dict
-        nbgrader's: whose grades to read, and where.
+    about : dict
+        What the templates say of its marks; see :mod:`grader.commands.feedback`.
+    as_notebook : bool
     """
+    from markupsafe import Markup
+
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell(as_markdown(summary)))
-    return _exporter().from_notebook_node(notebook, {"nbgrader": resources})[0]
+    pages, level = _pages(), [2]  # headings go on below the page's own
+    summary = pages.get_template("summary")
+    if as_notebook:
+        text = re.sub("</?a\\b[^>]*>|^\\s+", "", summary.render(about=about), flags=re.MULTILINE)
+        cells = [nbformat.v4.new_markdown_cell(text.replace("\n\n", "\n"))]
+        for cell in notebook.cells:
+            cells.append(cell)
+            name = cell.metadata.get("nbgrader", {}).get("grade_id")
+            if comment := about["comments"].get(name):
+                text = as_markdown(f"<b>Comment:</b> {_markdown(comment, {})}")
+                cells.append(nbformat.v4.new_markdown_cell(text))
+        notebook.cells = cells
+        return nbformat.writes(notebook)
+    pages = pages.overlay()
+    pages.filters = pages.filters | {
+        "words": lambda text: Markup(with_formulas(_markdown(text, {}), 2, level)),
+        "rich": lambda page: Markup(with_formulas(page, 2, level)),
+    }
+    return pages.get_template("feedback").render(
+        about=about,
+        cells=notebook.cells,
+        rows={row["cell"]: row for row in about["rows"]},
+        style=Markup((_FOLDER / "feedback.css").read_text(encoding="utf-8")),
+    )
 
 
 WORK = {"markdown": _markdown, "code": _code, "output": _output, "feedback": _feedback}

@@ -33,19 +33,20 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NAMES = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """Return the words of a text."""
     return set(text.split())
 
 
-_TAGS = _words(
+_TAGS = words(
     "a abbr b blockquote br caption cite code col colgroup dd del details dfn div dl dt em "
     "figcaption figure h1 h2 h3 h4 h5 h6 hr i img ins kbd li mark ol p pre q s samp small span "
     "strong sub summary sup table tbody td tfoot th thead tr u ul var"
 )
-_FLAT = _words("br col hr img p li dt dd td th tr tbody thead tfoot input link meta wbr source")
+_FLAT = words("br col hr img p li dt dd td th tr tbody thead tfoot input link meta wbr source")
 # what stands in them is no text
-_WHOLE = _words("script style svg math iframe object template noscript title textarea select")
-_OTHERS = _WHOLE | _words("audio button canvas embed form input link meta video")
+_WHOLE = words("script style svg math iframe object template noscript title textarea select")
+_OTHERS = _WHOLE | words("audio button canvas embed form input link meta video")
 _ATTRIBUTES = {
     "*": {"style", "title", "dir", "lang"},
     "a": {"href"},
@@ -59,17 +60,17 @@ _STYLES = {"color", "background-color", "text-align", "font-weight", "font-style
 # Pygments' names of what it colours, on its own tags
 _CLASSES = {
     "div": {"highlight"},
-    "span": _words(
+    "span": words(
         "bp c c1 ch cm cp cpf cs err esc fm g gd ge gh gi go gp gr gs gt gu hll il k kc kd kn kp "
         "kr kt l ld m mb mf mh mi mo n na nb nc nd ne nf ni nl nn no nt nv nx o ow p py s s1 s2 "
         "sa sb sc sd se sh si sr ss sx vc vg vi vm w x"
     ),
 }
-_SVG_TAGS = _words(
+_SVG_TAGS = words(
     "circle clipPath defs desc ellipse g image line linearGradient marker mask path pattern "
     "polygon polyline radialGradient rect stop svg symbol text textPath title tspan use"
 )
-_SVG_ATTRIBUTES = _words(
+_SVG_ATTRIBUTES = words(
     "clip-path clip-rule clipPathUnits cx cy d dominant-baseline dx dy fill fill-opacity fill-rule "
     "font-family font-size font-style font-weight fx fy gradientTransform gradientUnits height "
     "href id marker-end marker-mid marker-start markerHeight markerUnits markerWidth mask offset "
