@@ -81,6 +81,8 @@ class Roster:
     ----------
     path : pathlib.Path
         CSV with the columns ``id`` and ``name`` or ``lms``, as any spreadsheet writes it.
+    assignment : str, optional
+        Its own column, ``lms-hw1`` say, comes before ``lms``: Moodle's numbers are new for each.
 
     Raises
     ------
@@ -88,8 +90,9 @@ class Roster:
         It can't be read, or does not tell people apart.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path, self.ids, self.notes = path, {}, []
+    def __init__(self, path: Path, assignment: str = "") -> None:
+        self.path, self.ids, self.notes, self.more = path, {}, [], {}
+        own = f"lms-{assignment}".casefold()
         self.by_lms, self.by_number, self.by_name, self.by_sortable = (
             defaultdict(set) for _ in range(4)
         )
@@ -102,12 +105,12 @@ class Roster:
             separator = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
         rows = self._rows(path, text, separator)
         head = [_seen(cell).strip().strip('"').casefold() for cell in rows[0]] if rows else []
-        if "id" not in head or not {"name", "lms"} & {*head}:
+        if "id" not in head or not {"name", "lms", own} & {*head}:
             found = ", ".join(filter(None, head))[:100] or "nothing"
             raise CourseError(
                 f"{path} needs the columns id and name, or id and lms; its first line has: {found}."
             )
-        if twice := [name for name in ("id", "name", "lms") if head.count(name) > 1]:
+        if twice := [name for name in ("id", "name", "lms", own) if head.count(name) > 1]:
             raise CourseError(f"{path} has more than one column {twice[0]}. Leave one.")
         lines, seen = defaultdict(list), {}
         for number, row in enumerate(rows[1:], 2):
@@ -127,7 +130,8 @@ class Roster:
                 )
             lines[student].append(number)
             self.ids[folded(raw)] = student
-            if lms := cells.get("lms"):
+            self.more[student] = {key: cells.get(key, "") for key in ("name", "email", "login")}
+            if lms := cells.get(own) or cells.get("lms"):
                 self.by_lms[folded(lms)].add(student)
                 # Moodle's "Participant 7", in any language; a table's 7.0
                 number = re.fullmatch(r"(?:\D*\s)?(\d+)(?:\.0+)?", lms)
@@ -192,6 +196,10 @@ class Roster:
             known = {name_key(self.names[student]) for student in by_lms & {*self.names}}
             return by_name if known and not known & {*keys} else set(by_lms)
         return set(by_lms or by_name)
+
+    def about(self, student: str) -> dict[str, str]:
+        """Return a person's name, email and login, as far as they are listed."""
+        return self.more.get(student, {})
 
     def _by_lms(self, owner: Owner) -> set[str]:
         found = self.by_lms.get(folded(owner.lms))
@@ -352,6 +360,8 @@ class People:
             path.replace(path.with_name(f"{student}.json"))
         if (root / "submitted" / old).is_dir():
             (root / "submitted" / old).rename(root / "submitted" / student)
+        for path in (root / "earlier").glob(f"*/{_escape(old)}"):
+            path.rename(path.with_name(student))
         self.known[student] = self.known.pop(old)
         return student, f"was {old}"
 

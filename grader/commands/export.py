@@ -55,7 +55,7 @@ def export(course: Course, name: str) -> list[Path]:
     paths = []
     for kind, rows in tables.items():
         paths.append(course.root / "export" / f"{name}-{kind}.csv")
-        write(paths[-1], _table(rows))
+        write(paths[-1], table(rows))
     if failed:
         raise CourseError(f"{name}: exported without {'; '.join(failed)}")
     return paths
@@ -103,14 +103,14 @@ def _rows(course: Course, book: Book, cells: list[str], name: str, record: dict)
     return {"questions": questions, "moodle": moodle, "canvas": canvas}
 
 
-def _table(rows: list[dict]) -> str:
+def table(rows: list[dict]) -> str:
     """Return CSV that a spreadsheet does not run: a cell that starts like a formula is quoted."""
     text = io.StringIO()
     if rows:
-        table = csv.DictWriter(text, list(rows[0]))
-        table.writeheader()
+        writer = csv.DictWriter(text, list(rows[0]))
+        writer.writeheader()
         for row in rows:
-            table.writerow(
+            writer.writerow(
                 {
                     k: "'" + v if isinstance(v, str) and v[:1] in ("=", "+", "-", "@", "\t") else v
                     for k, v in row.items()
