@@ -61,6 +61,49 @@ def export(course: "Course", arguments) -> int:
     return 0
 
 
+def report(course: "Course", arguments) -> int:
+    """Write what the class knows, as a page to show, and as JSON."""
+    from grader.commands.report import report as make
+
+    for name in arguments.assignment:
+        for path in make(course, name):
+            print(path)
+    return 0
+
+
+def roster(course: "Course", arguments) -> int:
+    """Keep the list of the course's people; say who is absent, and who is not in it."""
+    from grader.commands.roster import roster as keep
+
+    print("\n".join(keep(course, arguments.file)))
+    return 0
+
+
+def total(course: "Course", arguments) -> int:
+    """Write a term's marks: a table of all, for Moodle, for Canvas."""
+    from grader.commands.total import total as add
+
+    paths, lines = add(
+        course, arguments.assignment, _numbers(arguments.weight), arguments.drop_lowest
+    )
+    print("\n".join([*lines, *map(str, paths)]))
+    return 0
+
+
+def _numbers(texts: list[str]) -> dict[str, float]:
+    """Return what NAME=N says."""
+    numbers = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        try:
+            numbers[name] = float(value)
+        except ValueError:
+            numbers[name] = -1.0
+        if not name or not 0 <= numbers[name] < 1e6:
+            raise GraderError(f"{text!r} is no name and number from 0, such as hw1=2.")
+    return numbers
+
+
 def pack(arguments) -> int:
     """Check your notebook and zip it for handing in (for students)."""
     from grader.commands.pack import pack as make
@@ -79,11 +122,37 @@ def grade(course: "Course", arguments) -> int:
     for name in arguments.assignment:
         options = (arguments.student, arguments.again, arguments.workers)
         unsafe, scheduler = arguments.unsafe_own_files, arguments.scheduler
-        done = mark(course, name, *options, unsafe=unsafe, scheduler=scheduler)
+        dry = arguments.dry_run
+        done = mark(course, name, *options, unsafe=unsafe, scheduler=scheduler, dry=dry)
+        if dry:
+            continue
         everyone = course.records(name)
         print(f"{name}: {len(done)} marked now, {len(everyone)} in all.")
         if not course.submissions(name):
             print(f"No submissions in {course.root}/submitted/STUDENT/{name}/{name}.ipynb")
+    return 0
+
+
+def regrade(course: "Course", arguments) -> int:
+    """Mark one student again on request; the history keeps who asked for it, when and why."""
+    from grader.commands.grade import grade as mark
+
+    name, student = arguments.assignment, arguments.student
+    if not arguments.why.strip():
+        raise GraderError("--why is empty. Say why this is marked again; the history keeps it.")
+    unsafe = arguments.unsafe_own_files
+    done = mark(course, name, [student], True, unsafe=unsafe, why=arguments.why.strip())
+    for record in done.values():
+        print(f"{name}: {student}: {record['score']:g} of {record['points']:g} by the tests")
+    return 0
+
+
+def weigh(course: "Course", arguments) -> int:
+    """Let exercises count more, less or not at all, after the fact."""
+    from grader.marks import weigh as change
+
+    (name, *changes) = arguments.assignment
+    print("\n".join(change(course, name, _numbers(changes), arguments.why)) or "All count once.")
     return 0
 
 
@@ -118,6 +187,8 @@ def parser() -> argparse.ArgumentParser:
         text = function.__doc__
         one = commands.add_parser(function.__name__, help=text, description=text)
         one.set_defaults(function=function)
+        if not some:
+            return one
         text = "e.g. hw1" + " (default: all)" * (some == "*")
         one.add_argument("assignment", nargs=some, help=text)
         return one
@@ -137,15 +208,34 @@ def parser() -> argparse.ArgumentParser:
     workers(one)
     one.add_argument("--student", action="append", default=[], help="only this one (repeatable)")
     one.add_argument("--again", action="store_true", help="mark again what is already marked")
+    text = "keep nothing; list which marks would change"
+    one.add_argument("--dry-run", action="store_true", help=text)
     one.add_argument("--scheduler", metavar="ADDRESS", help="spread the work over Dask's workers")
-    text = "without a sandbox: for files you wrote yourself, never a student's"
-    one.add_argument("--unsafe-own-files", action="store_true", help=text)
+    unsafe = "without a sandbox: for files you wrote yourself, never a student's"
+    one.add_argument("--unsafe-own-files", action="store_true", help=unsafe)
     for function in (feedback, export):
         one = command(function)
         if function is feedback:
             one.add_argument("--student", action="append", default=[], help="only this one")
             text = "put them into a zip that this LMS takes back, too"
             one.add_argument("--zip", choices=("moodle", "canvas"), default="", help=text)
+    one = command(regrade, "")
+    one.add_argument("student", help="their id")
+    one.add_argument("assignment", help="e.g. hw1")
+    one.add_argument("--why", required=True, metavar="TEXT", help="for the history")
+    one.add_argument("--unsafe-own-files", action="store_true", help=unsafe)
+    one = command(weigh)
+    one.usage = "python -m grader weigh hw1 [EXERCISE=N ...] [--why TEXT]"
+    one.add_argument("--why", default="", metavar="TEXT", help="for the history")
+    command(report)
+    one = command(roster, "")
+    text = "CSV with columns id and name; may have email, login, lms, lms-hw1"
+    one.add_argument("file", nargs="?", type=Path, metavar="CSV", help=text)
+    one = command(total)
+    text = "what an assignment counts beside the others, such as hw1=2 (repeatable; default: 1)"
+    one.add_argument("--weight", action="append", default=[], metavar="NAME=N", help=text)
+    text = "so many of a person's lowest do not count"
+    one.add_argument("--drop-lowest", type=int, default=0, metavar="N", help=text)
     workers(command(prove, "*"))
     one = command(pack)
     one.add_argument("--file", type=Path, help="your notebook (default: hw1.ipynb for hw1)")

@@ -36,6 +36,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from grader.assignment import Assignment
 from grader.course import RECORD_BYTES, Course, CourseError
 from grader.files import read_plain, write
+from grader.history import differences
+from grader.markers import answer_of
 
 # nbgrader adds to one collection while it reads another, knowingly
 warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
@@ -200,18 +202,22 @@ class Book:
             raise CourseError(f"{text}, or start a new grade book.") from None
         self.gradebook.db.expire_all()
 
-    def enter(self, record: dict) -> None:
+    def enter(self, record: dict, before: dict | None = None) -> None:
         """Enter the marks of a submission; what a person has marked stays.
+
+        A person is asked to look again only at what changed: the answer, or the grader's own mark.
 
         Parameters
         ----------
         record : dict
             As :meth:`grader.trusted.mark.Marker.mark` makes it, with the student.
+        before : dict, optional
+            The record that it replaces.
         """
         with _readable(), self.locks.turn():
-            self._enter(record)
+            self._enter(record, before)
 
-    def _enter(self, record: dict) -> None:
+    def _enter(self, record: dict, before: dict | None = None) -> None:
         name, student, book = record["assignment"], record["student"], self.gradebook
         # formgrader puts names into its pages as they are
         who = re.sub(r"[^\w .’-]", "", self.course.who(name, student)[0])
@@ -222,14 +228,21 @@ class Book:
         when = {"timestamp": record["submitted"]} if record["submitted"] else {}
         submission = book.update_or_create_submission(name, student, **when)
         (graded,) = [n for n in submission.notebooks if n.name == name]
+        old, new = ((r or {}).get("answers", {}) for r in (before, record))
+        changed = differences(before, record)
         for grade in graded.grades:
+            answer = answer_of(grade.name)
+            same = answer in old and old.get(answer) == new.get(answer)
+            same = same and grade.name not in changed
             if grade.name in record["tests"]:
                 grade.auto_score = record["tests"][grade.name]["score"]
-                grade.needs_manual_grade = grade.manual_score is not None
+                again = grade.manual_score is not None
             else:
                 empty = record["manual"].get(grade.name) == "empty"
                 grade.auto_score = 0.0 if empty else None
-                grade.needs_manual_grade = not empty or grade.manual_score is not None
+                again = not empty or grade.manual_score is not None
+            if not same:
+                grade.needs_manual_grade = again
         for comment in graded.comments:
             empty = comment.name in record["unanswered"]
             comment.auto_comment = "No response." if empty else None
@@ -268,6 +281,16 @@ class Book:
                 lacking.append(student)
             self.keep_by_hand(name)
         return lacking
+
+    def given(self, name: str) -> dict[str, dict[str, float]]:
+        """Return the marks that people gave, by student and cell."""
+        with _readable():
+            return {
+                student: {
+                    cell: float(hand) for cell, (_, hand) in cells.items() if hand is not None
+                }
+                for student, cells in self._marks(name).items()
+            }
 
     def _marks(self, name: str) -> dict[str, dict]:
         """Return the grader's and the person's mark of each cell, by student."""

@@ -1,8 +1,14 @@
 """What a submission is worth in the end: what export, feedback, totals and reports all say."""
 
+import json
+import math
 from dataclasses import dataclass
 
+from grader.course import RECORD_BYTES, Course, CourseError
+from grader.files import read_plain, write
 from grader.gradebook import Book
+from grader.history import note
+from grader.markers import answer_of
 
 
 @dataclass
@@ -81,14 +87,86 @@ def marks(book: Book, cells: list[str], name: str, student: str) -> Marks:
     graded = book.gradebook.find_submission_notebook(name, name, student)
     grades = {grade.name: grade for grade in graded.grades}
     comments = {c.name: c.comment for c in graded.comments if c.comment}
+    factors = weights(book.course).get(name, {})
     found = {
         cell: Mark(
-            float(grade.score or 0.0),
-            float(grade.max_score),
+            float(grade.score or 0.0) * factors.get(cell, 1.0),
+            float(grade.max_score) * factors.get(cell, 1.0),
             bool(grade.needs_manual_grade),
             grade.manual_score is not None,
         )
         for cell in cells
         if (grade := grades.get(cell))
     }
-    return Marks(found, float(graded.late_submission_penalty or 0.0), comments)
+    penalty = float(graded.late_submission_penalty or 0.0)
+    if graded.score and factors:  # nbgrader takes it from the marks as they were
+        penalty *= sum(mark.score for mark in found.values()) / graded.score
+    return Marks(found, penalty, comments)
+
+
+def weights(course: Course) -> dict[str, dict[str, float]]:
+    """Return by what marks are multiplied, by assignment and cell; what is not there counts once.
+
+    Raises
+    ------
+    grader.course.CourseError
+        The file is damaged: marks must not change in silence.
+    """
+    path = course.root / "weights.json"
+    if not path.exists():
+        return {}
+    try:
+        kept = json.loads(read_plain(path, RECORD_BYTES) or b"")
+        return {
+            name: {cell: float(factor) for cell, factor in cells.items()}
+            for name, cells in kept.items()
+        }
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        raise CourseError(f"{path} is damaged. Put a backup back, or delete it.") from None
+
+
+def weigh(course: Course, name: str, changes: dict[str, float], why: str = "") -> list[str]:
+    """Let an assignment's exercises count more, less or not at all, after the fact.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    name : str
+        The assignment's.
+    changes : dict of str to float
+        By what an exercise's points are multiplied: 0 drops it, 1 is as it was.
+    why : str
+        Goes into the history.
+
+    Returns
+    -------
+    list of str
+        A line for each exercise that does not count once.
+
+    Raises
+    ------
+    grader.course.CourseError
+        There is no such exercise, or the number is none.
+    """
+    cells = list(course.assignment(name).of_kind("test", "manual"))
+    kept = weights(course)
+    now = dict(kept.get(name, {}))
+    for which, factor in changes.items():
+        meant = [cell for cell in cells if which in (cell, answer_of(cell))]
+        if not meant:
+            there = ", ".join(dict.fromkeys(map(answer_of, cells)))
+            raise CourseError(f"{name} has no exercise {which!r}. There are: {there}.")
+        if not (math.isfinite(factor) and 0 <= factor <= 100):
+            raise CourseError(f"{which}={factor:g}: give a number from 0, which drops it, to 100.")
+        now |= dict.fromkeys(meant, factor)
+    now = {cell: factor for cell, factor in now.items() if factor != 1}
+    if all(now.get(cell, 1.0) == 0 for cell in cells):
+        raise CourseError(f"{name} would have no points left. Leave at least one exercise.")
+    if changes:
+        after = {n: c for n, c in (kept | {name: now}).items() if c}
+        write(course.root / "weights.json", json.dumps(after, ensure_ascii=False, indent=1))
+        note(course, name, why=why, weights=changes)
+    return [
+        f"{name}: {cell} counts {f'{factor:g} times' if factor else 'not at all'}"
+        for cell, factor in now.items()
+    ]

@@ -27,7 +27,10 @@ from grader.course import Course
 from grader.gradebook import Book
 from libs import ROOT
 
-COMMANDS = ["release", "collect", "grade", "feedback", "export", "prove", "pack"]
+COMMANDS = [
+    *("release", "collect", "grade", "feedback", "export", "regrade", "weigh", "report"),
+    *("roster", "total", "prove", "pack"),
+]
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.gradebook
 CLASS = {
     "1001": ("Ada Lovelace", RIGHT),

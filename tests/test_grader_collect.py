@@ -834,8 +834,12 @@ def test_a_full_disk_is_one_line_and_leaves_nothing_half_written(
     assert main() == 1
     *_, last = capsys.readouterr().err.strip().splitlines()
     path = klass.course.root / "submitted" / "ada" / "hw0" / "hw0.ipynb"
-    assert last == f"grader: {path}: {os.strerror(number)}."
+    # what was there before would be kept first, so nothing is written over
+    first = re.escape(str(klass.course.root / "earlier" / "hw0" / "ada"))
+    why = re.escape(os.strerror(number))
+    assert re.fullmatch(rf"grader: {first}/[\w-]+\.ipynb: {why}\.", last)
     assert klass.kept() == {"ada": "ada"}
+    assert not (klass.course.root / "earlier").exists()
     assert [p.name for p in path.parent.iterdir()] == ["hw0.ipynb"]
 
 

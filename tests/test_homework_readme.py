@@ -59,6 +59,8 @@ def course(tmp_path_factory):
             cell.source = assignment.cells[grade_id(cell)].source
     (root / "work").mkdir()
     nbformat.write(assignment.released, root / "work" / "hw1.ipynb")
+    people = [f"s{1001 + n},Student {1001 + n}" for n in range(STUDENTS)]
+    (root / "people.csv").write_text("\n".join(["id,name", *people]))
     return root
 
 
@@ -78,9 +80,17 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
             check=False,
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
-        said[" ".join(words[1:4])] = done.stdout
-    steps = ["prove", "release", "pack", "collect", "grade", "feedback", "export"]
+        said.setdefault(" ".join(words[1:4]), done.stdout)
+    steps = ["prove", "release", "pack", "roster", "collect", "grade", "feedback", "export"]
+    steps += ["report", "total", "weigh", "regrade"]
+    assert list(said)[:2] == ["-m grader prove", "-m grader release"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
+    assert said["-m grader roster"].startswith(f"{STUDENTS} people in ")
+    assert "standardise-test counts not at all" in said["-m grader weigh"]
+    assert said["-m grader regrade"].endswith("s1001: 22 of 22 by the tests\n")
+    with (course / "homework/export/total.csv").open(newline="") as file:
+        assert [row["student"] for row in csv.DictReader(file)] == ["s1001", "s1002", "s1003"]
+    assert "what the class knows" in (course / "homework/export/hw1-report.html").read_text("utf-8")
     assert said["-m grader prove"] == "".join(f"{n}: ✓ proved\n" for n in proved_by_the_page())
     assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
     assert len(list(course.glob("work/hw1-*.zip"))) == 1

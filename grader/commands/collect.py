@@ -90,7 +90,8 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
     source : pathlib.Path
         A zip that an LMS exported, or a folder.
     roster : pathlib.Path, optional
-        CSV with the columns ``id`` and ``name`` or ``lms``: the course's own ids.
+        CSV with the columns ``id`` and ``name`` or ``lms``: the course's own ids; else the one
+        that the command ``roster`` kept, if there is one.
 
     Returns
     -------
@@ -98,7 +99,9 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
         A line for each student: new, unchanged, or what is wrong; then who is missing.
     """
     whole = course.assignment(assignment)
-    people, listed = People(course), Roster(roster) if roster else None
+    kept = course.root / "roster.csv"  # from `python -m grader roster`
+    roster = roster or (kept if kept.exists() else None)
+    people, listed = People(course), Roster(roster, assignment) if roster else None
     with _opened(source) as (entries, lines):
         found, strays = sort(entries, assignment)
         _no_export_in_it(source, found)
@@ -226,6 +229,10 @@ def _take(
             if earlier.rank > chosen.rank:  # the only copy of an answer may be ours
                 return f"kept as it was, for what came now has no answer: {problem or chosen.file}"
     if state != "unchanged":
+        if state == "handed in again" and before:  # each is kept; the newest counts
+            now = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+            kept = course.root / "earlier" / assignment.name / who / f"{now}-{digest(before)[:12]}"
+            write(kept.with_name(f"{kept.name}.ipynb"), before)
         write(path, chosen.content)
     owner = student.owner
     about = {"name": readable(owner.name, 100), "lms": owner.lms, "layout": owner.layout}

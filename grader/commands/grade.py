@@ -12,6 +12,7 @@ from grader.commands.collect import settle
 from grader.course import Course, CourseError, Submission
 from grader.files import FULL, OutOfTime, digest, read_plain, write
 from grader.gradebook import Book
+from grader.history import differences, note, said
 from grader.pool import Task, dask_pool, local_pool
 from grader.submission import decoded
 from grader.times import read_time, written
@@ -21,7 +22,15 @@ from grader.trusted.sanitise import readable
 
 
 def grade(
-    course: Course, name: str, students=(), again=False, workers=1, unsafe=False, scheduler=None
+    course: Course,
+    name: str,
+    students=(),
+    again=False,
+    workers=1,
+    unsafe=False,
+    scheduler=None,
+    dry=False,
+    why="",
 ) -> dict:
     """Mark every submission of an assignment that is not marked yet.
 
@@ -40,6 +49,10 @@ def grade(
         Without a sandbox: the instructor's own files only.
     scheduler : str, optional
         Address of a Dask scheduler.
+    dry : bool
+        Keep nothing, but say which marks would change.
+    why : str
+        Goes into the history beside each mark that changes.
 
     Returns
     -------
@@ -57,7 +70,7 @@ def grade(
         raise CourseError(f"There is no submission of {name} by {', '.join(sorted(absent))}.")
     for line in course.passed_over(name):
         print(f"{name}: {line}")
-    for submission in submissions:
+    for submission in () if dry else submissions:
         try:
             done = settle(assignment, submission)
         except (OutOfTime, Exception) as error:  # graded as it is
@@ -69,7 +82,10 @@ def grade(
         for s in submissions
         if again or not (_record(course, name, s) or {}).get("entered")
     }
+    _tell_versions(course, assignment, waiting)
     if not waiting:
+        if dry:
+            return {}
         with Book(course) as book:
             book.add_assignment(assignment)  # formgrader lists it
             tell_put_back(name, book.put_back(name, course.records(name)))
@@ -78,18 +94,56 @@ def grade(
     with dask_pool(scheduler) if scheduler else local_pool(workers) as pool:
         if not scheduler:
             pool.prepare(task)  # while the grade book opens
+        if dry:
+            return _try(course, name, pool, task, waiting)
         with Renderer() as renderer, Book(course) as book:
             book.add_assignment(assignment)
             there = [r for r in course.records(name) if r["student"] not in waiting]
             tell_put_back(name, book.put_back(name, there))
-            return _mark(course, book, assignment, pool, task, waiting, again, renderer)
+            return _mark(course, book, assignment, pool, task, waiting, again, renderer, why)
+
+
+def _tell_versions(course: Course, assignment: Assignment, waiting) -> None:
+    """Say how many marks another version of the source gave, and stand."""
+    others = [
+        record["student"]
+        for record in course.records(assignment.name)
+        if record["student"] not in waiting
+        and record.get("source_sha256", assignment.sha256) != assignment.sha256
+    ]
+    if others:
+        print(
+            f"{assignment.name}: {len(others)} marks come from another version of the source. What "
+            f"would change: python -m grader grade {assignment.name} --again --dry-run"
+        )
+
+
+def _try(course: Course, name: str, pool, task, waiting: dict[str, Submission]) -> dict:
+    """Mark, keep nothing, and say what would change; return the records by student."""
+    contents = ((student, submission.read()) for student, submission in waiting.items())
+    found = {student: record for student, (record, _) in pool.mark(task, contents)}
+    with Book(course) as book:
+        given = book.given(name)
+    changes = 0
+    for student, record in sorted(found.items()):
+        before = course.record(name, student)
+        changed = differences(before, record)
+        changes += bool(changed)
+        if before is None:
+            print(f"{name}: {student}: not marked yet, would have {record['score']:g}")
+        elif changed:
+            text = said(changed, given.get(student, {}))
+            print(f"{name}: {student}: {before['score']:g} → {record['score']:g}: {text}")
+    print(f"{name}: {changes} of {len(found)} would change. Nothing is kept: it was a dry run.")
+    return found
 
 
 def _mark(
-    course, book, assignment, pool, task, waiting: dict[str, Submission], again, renderer
+    course, book, assignment, pool, task, waiting: dict[str, Submission], again, renderer, why
 ) -> dict:
     """Mark the submissions that no other grader has taken; return the new records by student."""
     name, done, others, failed = assignment.name, {}, 0, []
+    given = book.given(name)
     with tqdm(total=len(waiting), desc=name, unit="student") as bar:
 
         def contents():
@@ -114,6 +168,7 @@ def _mark(
                 )
                 record["notes"].append(f"{text[0].upper()}{text[1:]}")
                 print(f"{name}: {student}: {text}")
+            before = course.record(name, student)
             try:
                 keep(course, record, cells, assignment, renderer)
             except Exception as error:
@@ -121,7 +176,8 @@ def _mark(
                     raise
                 failed.append(f"{student} could not be kept: {type(error).__name__}: {error}")
                 continue  # a fault of ours must not hold up the others
-            _enter(course, book, record)
+            _enter(course, book, record, before)
+            _tell(course, before, record, given.get(student, {}), why)
             done[student] = record
             bar.update()
     for student, record in done.items():
@@ -132,6 +188,20 @@ def _mark(
     if failed:
         raise CourseError("; ".join(failed))
     return done
+
+
+def _tell(course: Course, before: dict | None, record: dict, given: dict, why: str) -> None:
+    """Say which marks changed, and write it down; a request that changed none is kept, too."""
+    name, student, changed = record["assignment"], record["student"], differences(before, record)
+    if changed:
+        text = said(changed, given)
+        print(f"{name}: {student}: {before['score']:g} → {record['score']:g}: {text}")
+    if changed or why:
+        reason = why or "marked again"
+        if before and before["sha256"] != record["sha256"]:
+            reason = why or "handed in again"
+        versions = {"source": record.get("source_sha256", ""), "grader": record["grader"]}
+        note(course, name, student=student, why=reason, changed=changed, **versions)
 
 
 def tell_put_back(name: str, students: list[str]) -> None:
@@ -178,9 +248,9 @@ def keep(
     write(course.record_path(name, student), json.dumps(record, indent=1, ensure_ascii=False))
 
 
-def _enter(course: Course, book: Book, record: dict) -> None:
+def _enter(course: Course, book: Book, record: dict, before: dict | None = None) -> None:
     """Enter a kept record into the grade book, then note that it is there."""
-    book.enter(record)
+    book.enter(record, before)
     record["entered"] = True
     path = course.record_path(record["assignment"], record["student"])
     write(path, json.dumps(record, indent=1, ensure_ascii=False))

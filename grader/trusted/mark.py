@@ -193,6 +193,12 @@ def _begun(assignment: Assignment, content: bytes) -> tuple:
         merged = assignment.merge(_EMPTY)
         merged.notes = []
     record["notes"] += merged.notes
+    # by these it is told whether what a person read is still what stands there
+    record["answers"] = {
+        step.name: hashlib.sha256(step.cell.source.encode(errors="replace")).hexdigest()[:16]
+        for step in merged.steps
+        if step.kind in ("answer", "manual")
+    }
     record["unanswered"] = sorted(merged.unanswered)
     return record, merged
 

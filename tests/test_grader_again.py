@@ -1,0 +1,198 @@
+"""Marking again: what is said before, what is reopened, what is kept, what counts."""
+
+import json
+import sys
+
+import pytest
+from grader_mini import RIGHT, AtOnce, full_marks, hand_in, submission, write_course
+
+from grader.__main__ import main
+from grader.assignment import Assignment
+from grader.commands import grade as grade_module
+from grader.commands.collect import collect
+from grader.commands.export import export
+from grader.commands.grade import grade
+from grader.course import Course, CourseError
+from grader.files import digest, write
+from grader.gradebook import Book
+from grader.marks import marks, weigh
+from grader.trusted.mark import _begun
+
+pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
+NOW = {}  # what the grader would give for double, by student
+
+
+class Marks(AtOnce):
+    """A pool that gives what NOW says."""
+
+    def mark(self, task, contents):
+        assignment = Assignment(task.folder)
+        for student, content in contents:
+            record = full_marks(student, content) | {"source_sha256": assignment.sha256}
+            begun, _ = _begun(assignment, content)
+            record["answers"] = begun["answers"]
+            record["tests"]["double-test"]["score"] = NOW.get(student, 4.0)
+            record["score"] = NOW.get(student, 4.0) + 1
+            yield student, (record, [step.cell for step in assignment.merge(content).steps])
+
+
+class Pool:
+    def __init__(self, workers):
+        pass
+
+    def __enter__(self):
+        return Marks()
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """Ada and bob, graded with 1 of 4 for double; ada's words and bob's double have a person's."""
+    monkeypatch.setattr(grade_module, "local_pool", Pool)
+    course = Course(write_course(tmp_path / "course"))
+    for student in ("ada", "bob"):
+        hand_in(course.root, student, submission(course.assignment("hw0"), RIGHT))
+        NOW[student] = 1.0
+    grade(course, "hw0", unsafe=True)
+    with Book(course) as book:
+        for student, cell, mark in (("ada", "words", 4.5), ("bob", "double-test", 2.5)):
+            found = book.gradebook.find_grade(cell, "hw0", "hw0", student)
+            found.manual_score, found.needs_manual_grade = mark, False
+        book.gradebook.db.commit()
+    return course
+
+
+def waiting(course) -> dict[str, list[str]]:
+    cells = ["double-test", "answer-test", "words"]
+    with Book(course) as book:
+        return {s: marks(book, cells, "hw0", s).unread for s in ("ada", "bob")}
+
+
+def test_a_dry_run_says_what_would_change_and_keeps_nothing(course, capsys):
+    NOW.update(ada=4.0)
+    before = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
+    capsys.readouterr()
+    grade(course, "hw0", again=True, unsafe=True, dry=True)
+    printed = capsys.readouterr().out
+    assert "hw0: ada: 2 → 5: double-test 1 → 4\n" in printed
+    assert "hw0: 1 of 2 would change. Nothing is kept" in printed
+    assert "bob" not in printed
+    after = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
+    assert {p.name for p in before.keys() ^ after.keys()} == set()
+    assert [p for p in before if before[p] != after[p] and p.suffix == ".json"] == []
+
+
+def test_only_what_changed_is_reopened(course):
+    assert waiting(course) == {"ada": [], "bob": ["words"]}
+    grade(course, "hw0", again=True, unsafe=True)
+    assert waiting(course) == {"ada": [], "bob": ["words"]}
+    NOW.update(bob=3.0)
+    grade(course, "hw0", again=True, unsafe=True)
+    assert waiting(course) == {"ada": [], "bob": ["double-test", "words"]}
+
+
+def test_another_answer_is_read_again(course):
+    new = submission(course.assignment("hw0"), RIGHT | {"words": "Something else."})
+    hand_in(course.root, "ada", new)
+    grade(course, "hw0", unsafe=True)
+    assert waiting(course)["ada"] == ["words"]
+
+
+def test_a_person_s_mark_that_hides_a_new_one_is_told(course, capsys):
+    NOW.update(bob=3.0)
+    grade(course, "hw0", again=True, unsafe=True)
+    told = capsys.readouterr().out
+    assert "hw0: bob: 2 → 4: double-test 1 → 3 (hidden: a person gave 2.5)" in told
+
+
+def test_marks_of_another_version_are_told(course, capsys):
+    path = course.root / "source" / "hw0" / "hw0.ipynb"
+    path.write_text(path.read_text().replace("other numbers", "more numbers"))
+    hand_in(course.root, "eve", submission(course.assignment("hw0"), RIGHT))
+    grade(course, "hw0", unsafe=True)
+    told = capsys.readouterr().out
+    assert "hw0: 2 marks come from another version of the source." in told
+    assert "grade hw0 --again --dry-run" in told
+    grade(course, "hw0", again=True, unsafe=True)
+    assert "another version" not in capsys.readouterr().out
+
+
+def run(course, monkeypatch, *words) -> int:
+    monkeypatch.setattr(sys, "argv", ["grader", "--course", str(course.root), *words])
+    return main()
+
+
+def test_a_request_is_marked_again_with_its_reason(course, monkeypatch, capsys):
+    NOW.update(ada=2.0, bob=4.0)
+    words = ("regrade", "ada", "hw0", "--unsafe-own-files", "--why")
+    assert run(course, monkeypatch, *words, "  ") == 1
+    assert "--why is empty" in capsys.readouterr().err
+    assert run(course, monkeypatch, *words, "her mail of Monday") == 0
+    assert "hw0: ada: 2 → 3: double-test 1 → 2" in capsys.readouterr().out
+    assert run(course, monkeypatch, *words, "once more") == 0
+    lines = (course.root / "records" / ".history" / "hw0.jsonl").read_text().splitlines()
+    first, second = map(json.loads, lines)
+    assert first["changed"] == {"double-test": [1, 2]}
+    assert (first["student"], first["why"]) == ("ada", "her mail of Monday")
+    assert first["who"]
+    assert first["when"]
+    assert second["changed"] == {}
+    assert course.record("hw0", "bob")["score"] == 2
+
+
+def test_each_submission_is_kept_and_the_newest_counts(tmp_path):
+    course = Course(write_course(tmp_path / "course"))
+    assignment, texts = course.assignment("hw0"), []
+    for words in ("One.", "Two.", "Three."):
+        texts.append(submission(assignment, RIGHT | {"words": words}))
+        write(tmp_path / "handed" / "ada" / "hw0.ipynb", texts[-1])
+        collect(course, "hw0", tmp_path / "handed")
+    collect(course, "hw0", tmp_path / "handed")
+    kept = [path.read_bytes() for path in course.root.glob("earlier/hw0/ada/*.ipynb")]
+    assert sorted(map(digest, kept)) == sorted(map(digest, texts[:2]))
+    assert (course.root / "submitted" / "ada" / "hw0" / "hw0.ipynb").read_bytes() == texts[2]
+
+
+# --- questions that count otherwise ---------------------------------------------------------------
+
+
+def score(course) -> dict[str, tuple[float, float]]:
+    import csv
+
+    with export(course, "hw0")[0].open(newline="", encoding="utf-8") as file:
+        return {r["student"]: (float(r["score"]), float(r["of"])) for r in csv.DictReader(file)}
+
+
+def test_a_dropped_and_a_reweighed_question(course):
+    assert score(course) == {"ada": (6.5, 10), "bob": (3.5, 10)}
+    assert weigh(course, "hw0", {"double": 0.0}) == ["hw0: double-test counts not at all"]
+    assert score(course) == {"ada": (5.5, 6), "bob": (1, 6)}
+    weigh(course, "hw0", {"words": 2.0})
+    assert score(course) == {"ada": (10, 11), "bob": (1, 11)}
+    weigh(course, "hw0", {"double": 1.0, "words": 1.0})
+    assert score(course) == {"ada": (6.5, 10), "bob": (3.5, 10)}
+    assert weigh(course, "hw0", {}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"nothing": 1.0}, "no exercise 'nothing'. There are: double, answer, words"),
+        ({"double": float("nan")}, "give a number from 0"),
+        ({"double": 0.0, "answer": 0.0, "words": 0.0}, "no points left"),
+    ],
+)
+def test_a_weight_that_makes_no_sense_changes_nothing(course, changes, says):
+    with pytest.raises(CourseError, match=says):
+        weigh(course, "hw0", changes)
+    assert not (course.root / "weights.json").exists()
+
+
+def test_damaged_weights_never_change_marks_in_silence(course):
+    for content in ("{", "[]", '{"hw0": {"double-test": "x"}}'):
+        (course.root / "weights.json").write_text(content)
+        with pytest.raises(CourseError, match=r"weights\.json is damaged"):
+            weigh(course, "hw0", {"double": 0.0})
+        assert (course.root / "weights.json").read_text() == content
