@@ -104,6 +104,31 @@ def _numbers(texts: list[str]) -> dict[str, float]:
     return numbers
 
 
+def backup(course: "Course", arguments) -> int:
+    """Write all that the term has made into one zip."""
+    from grader.commands.backup import backup as keep
+
+    path, lines = keep(course, arguments.file)
+    print(f"{path}: {'; '.join(lines)}")
+    return 0
+
+
+def restore(course: "Course", arguments) -> int:
+    """Put a backup into a course that has no term's work yet."""
+    from grader.commands.backup import restore as put
+
+    print("\n".join(put(course, arguments.file)))
+    return 0
+
+
+def forget(course: "Course", arguments) -> int:
+    """Delete all that the course has of one person."""
+    from grader.commands.forget import forget as delete
+
+    print("\n".join(delete(course, arguments.student, arguments.yes)))
+    return 0
+
+
 def pack(arguments) -> int:
     """Check your notebook and zip it for handing in (for students)."""
     from grader.commands.pack import pack as make
@@ -231,6 +256,14 @@ def parser() -> argparse.ArgumentParser:
     one = command(roster, "")
     text = "CSV with columns id and name; may have email, login, lms, lms-hw1"
     one.add_argument("file", nargs="?", type=Path, metavar="CSV", help=text)
+    one = command(backup, "")
+    text = "the zip (default: beside the course's folder, with the time in its name)"
+    one.add_argument("file", nargs="?", type=Path, metavar="ZIP", help=text)
+    one = command(restore, "")
+    one.add_argument("file", type=Path, metavar="ZIP", help="what backup wrote")
+    one = command(forget, "")
+    one.add_argument("student", help="their id")
+    one.add_argument("--yes", action="store_true", help="delete; else only list")
     one = command(total)
     text = "what an assignment counts beside the others, such as hw1=2 (repeatable; default: 1)"
     one.add_argument("--weight", action="append", default=[], metavar="NAME=N", help=text)

@@ -282,6 +282,20 @@ class Book:
             self.keep_by_hand(name)
         return lacking
 
+    def knows(self, student: str) -> bool:
+        """Return whether there is such a student."""
+        with _readable():
+            return any(known.id == student for known in self.gradebook.students)
+
+    def remove(self, student: str) -> None:
+        """Delete a student with all marks and comments, also from the file's free pages."""
+        with _readable(), self.locks.turn():
+            self.gradebook.remove_student(student)
+            if make_url(self.course.database).get_backend_name() == "sqlite":
+                with create_engine(self.course.database).connect() as connection:
+                    connection.execution_options(isolation_level="AUTOCOMMIT")
+                    connection.execute(text("VACUUM"))
+
     def given(self, name: str) -> dict[str, dict[str, float]]:
         """Return the marks that people gave, by student and cell."""
         with _readable():

@@ -104,6 +104,7 @@ class Roster:
         else:
             separator = max(",;\t|", key=re.sub('"[^"]*"', "", first).count)
         rows = self._rows(path, text, separator)
+        self.rows = rows
         head = [_seen(cell).strip().strip('"').casefold() for cell in rows[0]] if rows else []
         if "id" not in head or not {"name", "lms", own} & {*head}:
             found = ", ".join(filter(None, head))[:100] or "nothing"
@@ -196,6 +197,17 @@ class Roster:
             known = {name_key(self.names[student]) for student in by_lms & {*self.names}}
             return by_name if known and not known & {*keys} else set(by_lms)
         return set(by_lms or by_name)
+
+    def without(self, student: str) -> list[list[str]]:
+        """Return the table's rows, the head first, without a person's."""
+        head, *rows = self.rows
+        place = [_seen(cell).strip().strip('"').casefold() for cell in head].index("id")
+
+        def whose(row: list[str]) -> str:
+            cell = " ".join(_seen(row[place]).split()) if len(row) > place else ""
+            return clean(unicodedata.normalize("NFC", re.sub('^="(.*)"$', r"\1", cell)))
+
+        return [head, *(row for row in rows if whose(row) != student)]
 
     def about(self, student: str) -> dict[str, str]:
         """Return a person's name, email and login, as far as they are listed."""

@@ -68,9 +68,12 @@ def course(tmp_path_factory):
 def test_the_commands_of_the_page_do_the_whole_round(course):
     said = {}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    before = course / "before"  # as it was until somebody was forgotten
     for line in commands():
         words = shlex.split(line.replace(" 40 ", f" {STUDENTS} "))
         assert words[0] == "python"
+        if "--yes" in words:
+            shutil.copytree(course / "homework", before)
         done = subprocess.run(
             [sys.executable, *words[1:]],
             cwd=course,
@@ -82,24 +85,30 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         said.setdefault(" ".join(words[1:4]), done.stdout)
     steps = ["prove", "release", "pack", "roster", "collect", "grade", "feedback", "export"]
-    steps += ["report", "total", "weigh", "regrade"]
+    steps += ["report", "total", "weigh", "regrade", "backup", "forget"]
     assert list(said)[:2] == ["-m grader prove", "-m grader release"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
     assert said["-m grader roster"].startswith(f"{STUDENTS} people in ")
     assert "standardise-test counts not at all" in said["-m grader weigh"]
     assert said["-m grader regrade"].endswith("s1001: 22 of 22 by the tests\n")
-    with (course / "homework/export/total.csv").open(newline="") as file:
+    with (before / "export/total.csv").open(newline="") as file:
         assert [row["student"] for row in csv.DictReader(file)] == ["s1001", "s1002", "s1003"]
-    assert "what the class knows" in (course / "homework/export/hw1-report.html").read_text("utf-8")
+    assert "what the class knows" in (before / "export/hw1-report.html").read_text("utf-8")
+    with zipfile.ZipFile(course / "term.zip") as archive:
+        kept = archive.namelist()
+        assert sum(name.startswith("submitted/") for name in kept) == STUDENTS
+    assert "submitted/s1003\n" in said["-m grader forget"]
+    left = sorted(path.name for path in course.glob("homework/submitted/*"))
+    assert left == ["s1001", "s1002"]
     assert said["-m grader prove"] == "".join(f"{n}: ✓ proved\n" for n in proved_by_the_page())
     assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
     assert len(list(course.glob("work/hw1-*.zip"))) == 1
     assert said["-m grader collect"].count(": new") == STUDENTS
     assert f"{STUDENTS} marked now, {STUDENTS} in all." in said["-m grader grade"]
-    assert len(list(course.glob("homework/feedback/*/hw1/hw1.html"))) == STUDENTS
-    with zipfile.ZipFile(course / "homework/export/hw1-feedback-moodle.zip") as archive:
+    assert len(list(before.glob("feedback/*/hw1/hw1.html"))) == STUDENTS
+    with zipfile.ZipFile(before / "export/hw1-feedback-moodle.zip") as archive:
         assert len(archive.namelist()) == STUDENTS
-    with (course / "homework/export/hw1-moodle.csv").open(newline="") as file:
+    with (before / "export/hw1-moodle.csv").open(newline="") as file:
         marks = {row["Full name"]: float(row["Grade"]) for row in csv.DictReader(file)}
     assert len(marks) == STUDENTS
     assert marks["Student 1001"] == 22  # right, but for what a person reads
