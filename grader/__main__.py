@@ -104,6 +104,23 @@ def _numbers(texts: list[str]) -> dict[str, float]:
     return numbers
 
 
+def due(course: "Course", arguments) -> int:
+    """Set when an assignment is due and what lateness costs; without a time, say it."""
+    from grader.deadlines import due as set_due
+
+    print("\n".join(set_due(course, arguments.assignment, arguments.time, arguments.per_day)))
+    return 0
+
+
+def extend(course: "Course", arguments) -> int:
+    """Give one student more time; the history keeps why."""
+    from grader.deadlines import extend as give
+
+    name, until, why = arguments.assignment, arguments.until, arguments.why
+    print("\n".join(give(course, arguments.student, name, until, why)))
+    return 0
+
+
 def backup(course: "Course", arguments) -> int:
     """Write all that the term has made into one zip."""
     from grader.commands.backup import backup as keep
@@ -256,6 +273,17 @@ def parser() -> argparse.ArgumentParser:
     one = command(roster, "")
     text = "CSV with columns id and name; may have email, login, lms, lms-hw1"
     one.add_argument("file", nargs="?", type=Path, metavar="CSV", help=text)
+    one = command(due, "")
+    one.add_argument("assignment", help="e.g. hw1")
+    one.add_argument("time", nargs="?", default="", help='such as "2030-03-02 23:59 CET"')
+    text = "percent of one's points that each begun day costs (default: nbgrader_config.py's rule)"
+    one.add_argument("--per-day", type=float, metavar="PERCENT", help=text)
+    one = command(extend, "")
+    one.add_argument("student", help="their id")
+    one.add_argument("assignment", help="e.g. hw1")
+    text = "the new time; an empty one takes it back"
+    one.add_argument("--until", required=True, metavar="TIME", help=text)
+    one.add_argument("--why", default="", metavar="TEXT", help="for the history")
     one = command(backup, "")
     text = "the zip (default: beside the course's folder, with the time in its name)"
     one.add_argument("file", nargs="?", type=Path, metavar="ZIP", help=text)

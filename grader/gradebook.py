@@ -4,6 +4,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import os
 import re
 import time
@@ -35,9 +36,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from grader.assignment import Assignment
 from grader.course import RECORD_BYTES, Course, CourseError
+from grader.deadlines import deadlines
 from grader.files import read_plain, write
 from grader.history import differences
 from grader.markers import answer_of
+from grader.times import read_time
 
 # nbgrader adds to one collection while it reads another, knowingly
 warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
@@ -368,8 +371,24 @@ class Book:
             self._penalise(name, student)
 
     def _penalise(self, name: str, student: str) -> None:
+        found, book = deadlines(self.course, name), self.gradebook
+        if found:
+            due = read_time(found["due"])
+            until = read_time(found["extensions"].get(student, found["due"]))
+            submission = book.find_submission(name, student)
+            submission.assignment.duedate = due.replace(tzinfo=None)
+            submission.extension = until - due or None
+            book.db.commit()
         resources = {"notebook": name, "assignment": name, "student": student}
         resources["db_url"] = self.course.database
-        empty = nbformat.v4.new_notebook()
-        AssignLatePenalties(config=self.course.config).preprocess(empty, {"nbgrader": resources})
+        if not found or found["per_day"] is None:
+            empty = nbformat.v4.new_notebook()
+            rule = AssignLatePenalties(config=self.course.config)
+            rule.preprocess(empty, {"nbgrader": resources})
+        else:
+            days = math.ceil(submission.total_seconds_late / 86_400)
+            for graded in submission.notebooks:
+                cost = min(1.0, days * found["per_day"] / 100)
+                graded.late_submission_penalty = graded.score * cost if days else None
+            book.db.commit()
         self.gradebook.db.expire_all()

@@ -29,7 +29,7 @@ from libs import ROOT
 
 COMMANDS = [
     *("release", "collect", "grade", "feedback", "export", "regrade", "weigh", "report"),
-    *("roster", "backup", "restore", "forget", "total", "prove", "pack"),
+    *("roster", "due", "extend", "backup", "restore", "forget", "total", "prove", "pack"),
 ]
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.gradebook
 CLASS = {

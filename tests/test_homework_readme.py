@@ -85,7 +85,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         said.setdefault(" ".join(words[1:4]), done.stdout)
     steps = ["prove", "release", "pack", "roster", "collect", "grade", "feedback", "export"]
-    steps += ["report", "total", "weigh", "regrade", "backup", "forget"]
+    steps += ["report", "total", "weigh", "regrade", "backup", "forget", "due", "extend"]
     assert list(said)[:2] == ["-m grader prove", "-m grader release"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
     assert said["-m grader roster"].startswith(f"{STUDENTS} people in ")

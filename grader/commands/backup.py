@@ -17,7 +17,7 @@ from grader.gradebook import Book
 
 # what can't be made again from the repository or from these
 FOLDERS = ("source", "submitted", "collected", "earlier", "records", "autograded")
-FILES = ("roster.csv", "weights.json", "nbgrader_config.py")
+FILES = ("roster.csv", "weights.json", "deadlines.json", "nbgrader_config.py")
 _BOOK, _ABOUT = "gradebook.db", "backup.json"
 
 

@@ -13,6 +13,7 @@ from tqdm import tqdm
 
 from grader.commands.grade import tell_put_back
 from grader.course import Course, CourseError
+from grader.deadlines import deadlines
 from grader.files import write
 from grader.gradebook import Book
 from grader.markers import answer_of
@@ -166,7 +167,14 @@ def _about(course: Course, record: dict, title: str, worth: Marks) -> dict:
     """Return what a page says of a submission's marks; every sum of it is made here."""
     rows = [_row(cell, mark, record) for cell, mark in worth.cells.items()]
     notes = [*record["notes"], f"The marked file's SHA-256 begins {record['sha256'][:12]}."]
-    who, _ = course.who(record["assignment"], record["student"])
+    name, student = record["assignment"], record["student"]
+    who, _ = course.who(name, student)
+    if dates := deadlines(course, name):
+        until = dates["extensions"].get(student)
+        more = f", for you {until}" if until else ""
+        notes.append(
+            f"Due {dates['due']}{more}; handed in {record['submitted'] or 'when your LMS says'}."
+        )
     return {
         "assignment": record["assignment"],
         "title": title,

@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 from grader.course import RECORD_BYTES, Course, CourseError, is_id
+from grader.deadlines import deadlines, extend
 from grader.files import read_plain, write
 from grader.gradebook import Book
 from grader.people import Roster
@@ -54,6 +55,9 @@ def forget(course: Course, student: str, really: bool = False) -> list[str]:
             book.remove(student)
         for path in paths:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for name in course.assignments():
+            if student in deadlines(course, name).get("extensions", {}):
+                extend(course, student, name, "", "")
         for path in (course.root / "records" / ".history").glob("*.jsonl"):
             _without_lines(path, student)
         for path in (course.root / "records" / ".by_hand").glob("*.json"):
