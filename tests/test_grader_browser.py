@@ -10,12 +10,14 @@ import shutil
 import pytest
 from grader_mini import enter_kept, write_course
 from hostile_pages import OTHERS, addresses
-from in_browser import PICTURES, jupyter
+from in_browser import PICTURES, jupyter, load_axe
 
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
+from grader.commands.report import report
 from grader.course import Course
 from grader.files import write
+from grader.gradebook import Book
 from grader.trusted import renderer
 from grader.trusted.sanitise import safe_outputs
 from libs import ROOT
@@ -323,3 +325,47 @@ def test_the_marker_and_the_student_see_what_was_on_the_screen(
         if where == "feedback":
             assert watched.evaluate("() => document.documentElement.scrollWidth") <= width
             assert watched.locator("html[lang=en]").count() == 1
+
+
+# --- what students and the class are given --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def given_back(tmp_path_factory):
+    """A feedback page with a formula, a comment and lost points, and the class report."""
+    course = Course(write_course(tmp_path_factory.mktemp("given")))
+    words = "# Why\n\nSince $a_b < c$:\n\n$$\\sum_{i=1}^{N} x_i + " + "y + " * 60 + "z$$"
+    figure = {"text/plain": "    a  b\n0   1  2", "text/html": "<table><tr><td>1</td></tr></table>"}
+    outputs = safe_outputs([{"output_type": "display_data", "data": figure}])
+    with renderer.Renderer() as one:
+        for student in ("ada", "bob"):
+            enter_kept(course, student, one, words, outputs)
+    with Book(course) as book:
+        where = ("hw0", "hw0", "ada")
+        for cell, mark in (("words", 3.0), ("double-test", 1.5)):
+            grade = book.gradebook.find_grade(cell, *where)
+            grade.manual_score, grade.needs_manual_grade = mark, False
+        book.gradebook.find_comment("words", *where).manual_comment = "Say **why** $x^2$."
+        book.gradebook.db.commit()
+    return [*feedback(course, "hw0"), report(course, "hw0")[0]]
+
+
+@pytest.mark.parametrize("width", [390, 1366])
+def test_what_is_given_back_can_be_read_by_everybody(browser, given_back, width):
+    # axe is a script, which the pages' policy would not let run
+    context = browser.new_context(viewport={"width": width, "height": 800}, bypass_csp=True)
+    asked = []
+    context.on("request", lambda r: r.url.startswith("http") and asked.append(r.url))
+    for path in given_back:
+        page = context.new_page()
+        page.goto(path.as_uri())
+        photograph(page, f"given-back-{path.stem}-{width}")
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        load_axe(page)
+        found = page.evaluate("async () => (await axe.run()).violations.map(v => [v.id, v.help])")
+        assert found == [], path
+        if path.parent.parent.name == "ada":
+            heights = "() => [...document.querySelectorAll('math')].map(m => m.clientHeight)"
+            assert min(page.evaluate(heights)) > 5
+    assert asked == []
+    context.close()

@@ -404,7 +404,7 @@ def test_feedback_shows_code_output_verdicts_and_comments_but_no_hidden_line(gra
     for line in (
         *("return x + x", "✓ two numbers (1 of 1 point)", "✓ the answer (1 of 1 point)"),
         *("✓ other numbers [when graded] (3 of 3 points)", "twice one is 2"),
-        *("Because of what?", "Your answer: words 4 of 5 points", "Late\n−3"),
+        *("Because of what?", "Your answer: words 4 of 5 points", "Late−3"),
     ):
         assert line in pages["1001"], line
     assert "✗ other numbers [when graded] (0 of 3 points): double(x) " in pages["1002"]

@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import re
 import socket
 import sys
 import tarfile
