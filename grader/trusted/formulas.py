@@ -47,16 +47,15 @@ def mathml(formula: str, display: bool) -> str:
     from latex2mathml.converter import convert
 
     try:
-        drawn = convert(formula, display="block" if display else "inline")
-    except Exception:  # whatever a student's formula makes the library raise
+        return nh3.clean(
+            convert(formula, display="block" if display else "inline"),
+            tags=_TAGS,
+            clean_content_tags={"script", "style"},
+            attributes={"*": _ATTRIBUTES},
+            link_rel=None,
+        )
+    except Exception:  # whatever a student's formula makes the libraries raise
         return ""
-    return nh3.clean(
-        drawn,
-        tags=_TAGS,
-        clean_content_tags={"script", "style"},
-        attributes={"*": _ATTRIBUTES},
-        link_rel=None,
-    )
 
 
 class _Page(HTMLParser):
