@@ -7,7 +7,6 @@ push" the columns "averaged" are of nine shifts of the images instead. The lesso
 at or below the smallest numbers. ``--save`` keeps all in ``lesson_07_seeds.json`` for the lesson.
 """
 
-from benchmarks.lesson_06_seeds import UpAndDown
 from libs import ROOT
 from libs.datasets import MNIST, Dataset
 
@@ -24,6 +23,18 @@ from scipy.ndimage import gaussian_filter
 
 AVERAGE = {"use_ema": True, "ema_momentum": 0.999}
 SAVED = ROOT / "benchmarks" / "lesson_07_seeds.json"
+
+
+class UpAndDown(optimizers.schedules.LearningRateSchedule):
+    """Up for a fifth of the steps, then down to 0 in a straight line."""
+
+    def __init__(self, peak, steps):
+        self.peak, self.steps = peak, steps
+
+    def __call__(self, step):
+        """Return the rate of a step."""
+        done = tf.cast(step, tf.float32) / self.steps
+        return self.peak * tf.minimum(done / 0.2, (1 - done) / 0.8)
 
 
 class BatchNorm(layers.Layer):
