@@ -5,7 +5,7 @@ import json
 import sys
 
 import pytest
-from grader_mini import RIGHT, full_marks, submission, write_course
+from grader_mini import RIGHT, enter_kept, full_marks, submission, write_course
 
 from grader.__main__ import main
 from grader.commands.collect import collect
@@ -14,10 +14,17 @@ from grader.commands.total import total
 from grader.course import Course, CourseError
 from grader.files import write
 from grader.gradebook import Book
+from grader.trusted.renderer import Renderer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 PEOPLE = "id,name,email,login\nada,Ada Love,ada@a.b,al\nbob,Bob Half,,bh\ncy,Cy New,,\n"
 SHARES = {"hw0": {"ada": 5, "bob": 4}, "hw1": {"ada": 5, "bob": 0, "eve": 5}, "hw2": {"ada": 0}}
+
+
+@pytest.fixture
+def renderer():
+    with Renderer() as one:
+        yield one
 
 
 def second(root, name: str) -> None:
@@ -169,3 +176,46 @@ def test_the_kept_roster_names_people_when_their_work_comes(tmp_path):
         **{("ann1", "hw0"): 11, ("ann2", "hw0"): 12},
         **{("ann1", "hw1"): 92, ("ann2", "hw1"): 91},
     }
+
+
+def test_a_term_goes_through_its_commands(tmp_path, monkeypatch, capsys, renderer):
+    """Each command as it is typed, but for those that mark, which other tests try."""
+    course = Course(write_course(tmp_path / "course"))
+    people = tmp_path / "people.csv"
+    people.write_text("id,name\ns1,Ada Love\ns2,Bob Half\n")
+    for number, name in ((1, "Ada Love"), (2, "Bob Half")):
+        path = tmp_path / "all" / f"{name}_{number}_assignsubmission_file_" / "hw0.ipynb"
+        write(path, submission(course.assignment("hw0"), RIGHT))
+
+    def do(*words) -> str:
+        monkeypatch.setattr(sys, "argv", ["grader", "--course", str(course.root), *words])
+        capsys.readouterr()
+        status, (printed, complained) = main(), capsys.readouterr()
+        assert status == 0, complained
+        return printed
+
+    assert do("roster", str(people)).startswith("2 people in ")
+    assert do("collect", "hw0", "--from", str(tmp_path / "all")) == "s1: new\ns2: new\n"
+    for student in ("s1", "s2"):
+        enter_kept(course, student, renderer)
+    told = do("due", "hw0", "2030-03-02 23:59 CET", "--per-day", "10")
+    assert told.startswith("hw0: due 2030-03-02 22:59:00 UTC; late work loses 10 %")
+    assert do("due", "hw0") == told
+    told = do("extend", "s2", "hw0", "--until", "2030-03-05", "--why", "ill")
+    assert "hw0: s2: until 2030-03-05 00:00:00 UTC" in told
+    assert "hw0-feedback-moodle.zip" in do("feedback", "hw0", "--zip", "moodle")
+    assert do("weigh", "hw0", "double=0.5", "--why", "unclear") == (
+        "hw0: double-test counts 0.5 times\n"
+    )
+    assert do("weigh", "hw0", "double=1") == "All count once.\n"
+    assert do("report", "hw0").count("hw0-report.") == 2
+    assert do("total", "hw0", "--weight", "hw0=2", "--drop-lowest", "0").count("total") == 3
+    assert do("export", "hw0").count(".csv") == 3
+    assert "term.zip: " in do("backup", str(tmp_path / "term.zip"))
+    assert "Nothing is deleted yet" in do("forget", "s2")
+    assert "deleted: submitted/s2" in do("forget", "s2", "--yes")
+    assert do("due", "hw0").count("\n") == 1
+    course = Course(write_course(tmp_path / "other"))
+    assert " files of " in do("restore", str(tmp_path / "term.zip"))
+    assert {s.student for s in course.submissions("hw0")} == {"s1", "s2"}
+    assert "s2: until 2030-03-05" in do("due", "hw0")
