@@ -21,6 +21,7 @@ from tqdm import tqdm
 from benchmarks import row
 from grader.course import Course
 from grader.files import write
+from grader.stored import frozen
 from grader.submission import kind
 from tools.make_class import KINDS, make_class
 
@@ -45,13 +46,18 @@ def _seconds(*command, folder: Path) -> float:
 
 
 def _for_nbgrader(source: Path) -> None:
-    """Let each test cell end with its score, which is how nbgrader learns of parts of it."""
-    notebook = nbformat.read(source, as_version=4)
+    """Put in the numbers that tests store, and end each test cell with its score.
+
+    The score is how nbgrader learns of parts of it.
+    """
+    notebook = frozen(source.parent, nbformat.read(source, as_version=4))
     for cell in notebook.cells:
         if kind(cell) == "test":
             cell.source = (
                 "import grader.check\n\n"
-                "with grader.check.record(grader.check.alarm) as found:\n"
+                "late = TimeoutError('it took too long')\n"
+                "limit = lambda seconds: grader.check.alarm(seconds, late)\n"
+                "with grader.check.record(limit) as found:\n"
                 f"{textwrap.indent(cell.source, '    ')}\n"
                 "float(sum(one.share * one.points for one in found.findings))"
             )
