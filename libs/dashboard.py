@@ -7,6 +7,7 @@ import html
 import io
 import json
 import math
+from array import array
 from pathlib import Path
 from time import perf_counter
 
@@ -24,9 +25,8 @@ from libs.notebook import Picture, address
 from libs.utils import montage
 
 _PAUSE = 0.25  # seconds from picture to picture, at least
-_SENDING, _LOOKING = 0.03, 0.05  # share of the time for pictures, and for looks at held-out images
-_HELD_OUT = 1000  # images that are predicted, at most
-_SHOWN = 48  # misread ones in a picture
+_SENDING, _LOOKING = 0.02, 0.04  # share of the time for pictures, and for looks at held-out images
+_HELD_OUT, _SHOWN = 1000, 48  # images that are predicted, and misread ones in a picture, at most
 _POINTS, _FRAMES = 300, 100  # of a curve and of the film, at most
 _FRONT = Path(__file__).with_name("front")
 
@@ -76,11 +76,11 @@ class Dashboard(keras.callbacks.Callback):
         self._predict, self._title = predict, title
         self.total = None if total is None else validate.whole(total, "total")
         self._step, self._finished, self._done, self._means = 0, False, 0, {}
-        self._training, self._looks = [], []  # rows of step, loss, accuracy
+        self._training, self._looks = array("d"), []  # rows of step, loss, accuracy
         self._frames = []  # of the film: step, seconds, count of mistakes, [(image, read as), …]
         self._look_due = began = perf_counter()
         self._seconds = lambda: round(perf_counter() - began, 1)
-        self._costs = [math.inf, math.inf]  # of the last two looks; the first one traces
+        self._costs = [math.inf, math.inf]  # of two looks, for one traces, or meets a busy machine
         self._all, self._page = list(range(len(self._labels))), None
         if hasattr(get_ipython(), "kernel"):
             self._page = _Page(film=self._film(self._all), sheet=self._sheet(self._all))
@@ -118,7 +118,7 @@ class Dashboard(keras.callbacks.Callback):
         many = len(getattr(loss, "shape", ())) == 1 and 0 < len(loss) <= step - self._step
         losses = np.asarray(loss).tolist() if many else [_number(loss, "loss")]
         accuracy, first = _number(accuracy, "accuracy"), step + 1 - len(losses)
-        self._training += [(first + k, value, accuracy) for k, value in enumerate(losses)]
+        self._training.extend(x for k, v in enumerate(losses) for x in (first + k, v, accuracy))
         self._step = step
         if perf_counter() >= self._due:
             self._show()
@@ -178,7 +178,6 @@ class Dashboard(keras.callbacks.Callback):
         began, before = perf_counter(), self._looks[-1][0] if self._looks else -1
         if len(self._images) and began >= self._look_due and before < self._step:
             self._look()
-            # the smaller of two: one may have met a busy machine
             self._costs = [self._costs[1], perf_counter() - began]
             self._look_due = perf_counter() + min(self._costs) / _LOOKING
         elif not len(self._images):
@@ -238,7 +237,8 @@ class Dashboard(keras.callbacks.Callback):
 
     def _still(self) -> Figure:
         """Draw the last frame, for where no script runs."""
-        figure = Figure((9, 2.8), layout="constrained")
+        figure = Figure((9, 2.8), layout="none")
+        figure.subplots_adjust(left=0.05, right=0.99, bottom=0.17, top=0.9)  # a layout takes time
         (*panels, wall), curves = figure.subplots(1, 3), self._film(self._all)["curves"].items()
         for column, (panel, name) in enumerate(zip(panels, ("Loss", "Accuracy"), strict=True), 1):
             for (part, rows), colour in zip(curves, ("#1a8fe3", "#d55e00"), strict=True):
@@ -286,9 +286,9 @@ def _number(value, name: str) -> float:
 @np.errstate(all="ignore")
 def _thinned(rows: np.ndarray) -> list:
     """Return columns of means of neighbours, with five digits, None for what can't be drawn."""
-    every = len(rows) // _POINTS + 1
-    means = [rows[i : i + every].mean(axis=0) for i in range(0, len(rows), every)]
-    columns = np.reshape(means, (-1, 3)).T
+    begins = np.arange(0, len(rows), len(rows) // _POINTS + 1)
+    counts = np.diff(begins, append=len(rows))
+    columns = (np.add.reduceat(rows, begins) / counts[:, None]).T if len(rows) else rows.T
     return [[float(f"{v:.5g}") if abs(v) < 1e99 else None for v in part] for part in columns]
 
 

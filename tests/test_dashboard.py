@@ -362,7 +362,7 @@ def test_dear_pictures_come_less_often(monkeypatch):
     for step in range(1, 10_000):
         clock.now += 0.01
         b.update(step, loss=0)
-    assert 25 <= len(shown) <= 30  # a tenth of a second of each three
+    assert 17 <= len(shown) <= 20  # a tenth of a second of each five
 
 
 def test_one_slow_look_does_not_stop_the_others(monkeypatch):
