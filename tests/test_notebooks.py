@@ -26,7 +26,6 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons whose checks have not been tried on what learners get wrong.
 NO_WRONG_ANSWERS_YET = {
-    "00",
     "05",
     "10",
 }
