@@ -5,7 +5,7 @@ changes: the two published autoencoders, then the same networks with one change 
 five epochs in batches of 100 over all 70,000 images each. Then it trains the last row on 60,000,
 and the lesson's small experiments: the linear autoencoder beside PCA, denoising, and code sizes.
 It prints mean, smallest and largest, and adds every result to ``lesson_04_seeds.json``, from
-which the lesson reads its table. The lesson's assertions sit outside of these ranges, on the easy
+which lesson 04b reads its table. The lessons' assertions sit outside of these ranges, on the easy
 side. All of it takes an hour and a half on 2 quiet cores; ``--only`` takes a part.
 """
 
@@ -24,7 +24,7 @@ from scipy.cluster.vq import kmeans2
 from libs.files import replacing
 from libs.utils import corrupt
 
-#: Every result so far, by name and seed. Lesson 04 reads its table of changes from it.
+#: Every result so far, by name and seed. Lesson 04b reads its table of changes from it.
 RESULTS = Path(__file__).with_suffix(".json")
 DENSE = [(784, 512), (512, 256), (256, 128), (128, 64)]
 CONV = [(4, 4, 1, 16), (4, 4, 16, 16), (4, 4, 16, 16)]
