@@ -101,7 +101,7 @@ MUTANTS = {
         "        b.assign_sub(rate * sum_b)\n"
         "        losses.append(float(loss))\n"
         "    return w, b, losses\n",
-        "w after 50 steps",
+        "w after 20 steps",
     ),
     "loss measured after the step": (
         "descend",
@@ -119,6 +119,26 @@ MUTANTS = {
         "descend",
         [("tf.linalg.matvec(X, w) + b - y", "X @ w[:, None] + b - y")],
         "each prediction against each y",
+    ),
+    "the equations solved": (
+        "descend",
+        "def descend(X, y, rate, steps):\n"
+        "    ones = np.ones((len(y), 1))\n"
+        "    *w, b = np.linalg.lstsq(np.hstack([X, ones]), y, rcond=None)[0]\n"
+        "    return np.array(w), b, [0.0] * steps\n",
+        "w after 20 steps",
+    ),
+    "the root at once": (
+        "square-root",
+        "def square_root(A, rate, steps):\n"
+        "    values, vectors = np.linalg.eigh(A)\n"
+        "    return vectors * values**0.5 @ vectors.T\n",
+        "X after 15 steps",
+    ),
+    "zero everywhere": (
+        "standardise",
+        "def standardise(images):\n    return np.zeros(images.shape)\n",
+        "the one pixel that changes",
     ),
     "one step too many": ("descend", [("range(steps)", "range(steps + 1)")], "after one step"),
     "the rate of one leap": ("rate", [("1 / 3", "1 / 6")], "twice as far"),

@@ -261,6 +261,13 @@ MUTANTS = {
         ],
         "of the other cloud from the first",
     ),
+    "some distance": (
+        "kl",
+        "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    gap, other = mean - other_mean, log_variance - other_log_variance\n"
+        "    return np.sum(gap**2 + other**2, axis=1)\n",
+        "clouds of other widths",
+    ),
     "half forgotten": ("kl", [(" / 2", "")], "the half is missing"),
     "mean over the dimensions": ("kl", [("each.sum(", "each.mean(")], "dimensions add up"),
     "one forgotten": ("kl", [(" - 1 +", " +")], "the −1 of each dimension"),

@@ -151,6 +151,14 @@ MUTANTS = {
         [("np.random.default_rng(seed).permutation(len(images))", "np.arange(len(images))")],
         "shuffle before you cut",
     ),
+    "numbers in the place of pictures": (
+        "split",
+        "def split(images, labels, share, seed):\n"
+        "    cut, numbers = round(share * len(images)), np.random.default_rng(seed)\n"
+        "    valid, train = numbers.random(cut), numbers.random(len(images) - cut)\n"
+        "    return train, labels[cut:], valid, np.arange(cut)\n",
+        "not half of the pictures",
+    ),
     "seed ignored": ("split", [("default_rng(seed)", "default_rng()")], "two different cuts"),
     "always the same seed": ("split", [("default_rng(seed)", "default_rng(0)")], "two seeds"),
     "what leaves comes in again": (
