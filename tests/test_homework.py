@@ -77,6 +77,7 @@ def test_a_proof_reports_what_is_wrong(tmp_path, pool):
         "mutant “three times”: no message contains 'that is three times x'",
         "mutant “three times” changes double and loses points elsewhere: four times",
         "variant “off by a little” loses points: the answer (answer is 41, expected 42.)",
+        "answer-test gives away answer: `42` pasted there earns 1 of 1 points (the answer)",
     ):
         assert said in problems
 

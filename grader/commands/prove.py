@@ -15,6 +15,7 @@ from tqdm import tqdm
 from traitlets.config import Config
 
 from grader.assignment import Assignment, AssignmentError, blocks, hidden_blocks
+from grader.commands.lazy import lazy
 from grader.course import Course
 from grader.markers import HIDDEN_TESTS, SOLUTION, STORED, answer_of
 from grader.pool import Task, WorkerPool
@@ -75,6 +76,10 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
         marking = thread.submit(lambda: mark(whole, False) | mark(parts, True))
         for solved in (False, True):
             problems += in_place(assignment, Path(folder), solved)
+        pasted, left_out = lazy(assignment)
+        problems += pasted
+        for note in left_out:
+            tqdm.write(f"{assignment.name}: the lazy student left out {note}")
         results = marking.result()
     for name in whole:
         problems += [f"{name} stops: {why}" for why in stops(results[name][1])]
