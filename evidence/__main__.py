@@ -79,14 +79,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog=usage, description=__doc__, formatter_class=raw)
     commands = parser.add_subparsers(dest="command")
     running = commands.add_parser("run", help="run the seeds that are missing or stale")
-    running.add_argument("lesson", help="its number, such as 03")
+    running.add_argument("lessons", nargs="*", help="numbers, such as 03; none for all")
     running.add_argument("--seeds", type=int, default=evidence.ENOUGH, metavar="N")
     running.add_argument("--test", action="store_true", help="read the test data")
     commands.add_parser("write", help="put the numbers into prose")
     asked = parser.parse_args(arguments)
     try:
         if asked.command == "run":
-            return run(asked.lesson, asked.seeds, "test" if asked.test else "validation")
+            kind = "test" if asked.test else "validation"
+            every = [lesson.number for lesson in evidence.lessons() if lesson.names(kind)]
+            return max(run(number, asked.seeds, kind) for number in asked.lessons or every)
         return write() if asked.command else show()
     except ValueError as error:
         parser.exit(2, f"{usage}: {error}\n")
