@@ -27,10 +27,9 @@ WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons whose checks have not been tried on what learners get wrong.
 NO_WRONG_ANSWERS_YET = {
     "05",
-    "10",
 }
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"05", "07", "08", "09", "10"}
+TOO_LONG_STILL = {"05", "07", "08", "09"}
 
 
 def number(name):

@@ -278,7 +278,7 @@ else:
 
 
 def test_fit_of_keras_does_not_train_on_several_workers(tmp_path):
-    """Lesson 10 says so. If this fails, Keras has learned it: mend the lesson."""
+    """Lesson 11 says so. If this fails, Keras has learned it: mend the lesson."""
     with Workers(script(tmp_path, FIT)) as workers:
         assert [line.text for line in workers] == ["ValueError True"] * 2
 

@@ -3,7 +3,7 @@
     python train.py --steps 100 --folder run
 
 Without TF_CONFIG it trains alone. With it, start the same command once for every worker: each
-takes its share of every batch, and the gradients are added up between them. Lesson 10 explains it.
+takes its share of every batch, and the gradients are added up between them. Lesson 11 explains it.
 """
 
 from libs import SEED
