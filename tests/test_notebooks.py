@@ -24,12 +24,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
-#: Lessons whose checks have not been tried on what learners get wrong.
-NO_WRONG_ANSWERS_YET = {
-    "05",
-}
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"05", "07", "08", "09"}
+TOO_LONG_STILL = {"07", "08", "09"}
 
 
 def number(name):
@@ -409,9 +405,6 @@ def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch
 def test_its_checks_name_what_learners_get_wrong(path):
     """Each exercise has three wrong answers or more; those that have none yet are listed."""
     wrong = wrong_answers(path)
-    if number(path.stem) in NO_WRONG_ANSWERS_YET:
-        assert not wrong, "it has some: take it off the list"
-        pytest.skip(f"lesson {number(path.stem)} has no wrong answers yet")
     for exercise, *_ in exercises(path):
         answers = wrong.get(name_of(exercise), [])
         assert len(answers) >= 3, f"{len(answers)} wrong answers to {name_of(exercise)}"

@@ -41,10 +41,11 @@ more = {}
         "LatentExplorer(",
         (
             "def new_layers(",
+            "def lessons_elbo(",
             "def new_vae(",
-            "def train_step(",
+            "def new_trainer(",
             "def train_vae(",
-            "= train_vae(vae)",
+            "= train_vae(vae,",
         ),
         """
 layers = [
