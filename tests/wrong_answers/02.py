@@ -64,21 +64,21 @@ WRONG = {
         # without the activation function's slope
         (
             _LAYER_BACK.replace("slope * CURVES[curve][1](after)", "slope"),
-            r"dW of .* at one half is 4 times what is expected, everywhere\.$",
+            r"dW of .* at a fifth is 6.25 times what is expected, everywhere\.$",
         ),
         # half of it
         (
             _LAYER_BACK.replace("CURVES[curve][1](after)", "after"),
-            r"dW of .* at one half is 2 times what is expected, everywhere\.$",
+            r"dW of .* at a fifth is 1.25 times what is expected, everywhere\.$",
         ),
         # of the wrong layer
-        (_LAYER_BACK.replace("(after)", "(before)"), "dW of .* differs"),
+        (_LAYER_BACK.replace("(after)", "(before)"), "raises ValueError"),
         # of the activation, as if it were the pre-activation
         (
             _LAYER_BACK.replace(
                 "CURVES[curve][1](after)", "CURVES[curve][1](CURVES[curve][0](after))"
             ),
-            "dW of .* at one half is 0.94 times",
+            r"dW of .* at a fifth is 1\.5\d* times",
         ),
         # a mean, though the slope has it already
         (
@@ -98,7 +98,7 @@ WRONG = {
         # what came in
         (
             _LAYER_BACK.replace("delta @ W.T", "slope"),
-            r"slope by before of .* has shape \[5, 3\], expected \[5, 1\]",
+            r"slope by before of .* has shape \[5, 3\], expected \[5, 2\]",
         ),
         # transposed
         (_LAYER_BACK.replace("before.T @ delta", "delta.T @ before"), "dW of .* it is transposed"),
@@ -109,6 +109,17 @@ WRONG = {
             "slope by before of .* differs",
         ),
         # two of three
+        # as the formulas of single neurons read, right for one input
+        (
+            _LAYER_BACK.replace("before.T @ delta", "(before * delta).sum(axis=0, keepdims=True)"),
+            "raises ValueError",
+        ),
+        (
+            _LAYER_BACK.replace("delta @ W.T", "(W * delta).sum(axis=1, keepdims=True)"),
+            "raises ValueError",
+        ),
+        # the slope of one function, whatever the layer's
+        (_LAYER_BACK.replace("CURVES[curve][1](after)", "after * (1 - after)"), "with ReLU"),
         (_LAYER_BACK.replace(", delta @ W.T", ""), "returns 2 and not 3 results: dW, db, slope"),
         (_LAYER_BACK.replace("    return ", "    dW = "), "returns nothing: is a return missing"),
     ],
@@ -119,7 +130,16 @@ WRONG = {
             "W_1 of my_backward of one layer is 5 times .* a sum where a mean belongs",
         ),
         # the wrong way round
+        # as many answers as numbers
+        (_BACKWARD.replace(" / len(y)", " / y.size"), "W_1 of .* of one layer is 0.5 times"),
         (_BACKWARD.replace("activations[-1] - y", "y - activations[-1]"), "has the wrong sign"),
+        # empties the network on its way
+        (
+            _BACKWARD.replace(
+                "by_weights + by_biases", "by_weights + by_biases + weights[:0]"
+            ).replace("    return", "    weights.pop()\n    return"),
+            "takes something out of network",
+        ),
         # the loss without its half
         (
             _BACKWARD.replace("(activations[-1] - y)", "2 * (activations[-1] - y)"),
@@ -165,9 +185,9 @@ WRONG = {
         # the lesson's network
         (_SPIRALS.format('[2, 16, 16, 1], ["sigmoid"] * 3, 4.0, 3.0, 0.95'), "has 337 numbers"),
         # one hidden layer
-        (_SPIRALS.format('[2, 19, 1], ["sigmoid"] * 2, 4.0, 3.0, 0.95'), r"right on 9\d\.\d% "),
+        (_SPIRALS.format('[2, 19, 1], ["sigmoid"] * 2, 4.0, 3.0, 0.95'), r"right on 9\d\.\d\d% "),
         # without momentum
-        (_SPIRALS.format('[2, 10, 4, 1], ["sigmoid"] * 3, 4.0, 30.0, 0'), r"right on 9\d\.\d% "),
+        (_SPIRALS.format('[2, 10, 4, 1], ["sigmoid"] * 3, 4.0, 30.0, 0'), r"right on 9\d\.\d\d% "),
         # no function for the last layer
         (_SPIRALS.format('[2, 10, 4, 1], ["tanh"] * 2, 2.0, 1.0, 0.95'), "for each layer one of"),
         # the sizes alone
