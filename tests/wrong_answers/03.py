@@ -120,7 +120,7 @@ WRONG = {
                 "p = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]\n"
                 "    return -np.log(p + 1e-9)"
             ),
-            "too small to write differ in 1 of 2 places; .* 20.7233, expected 1000.69",
+            "too small to write differ in 1 of 3 places; .* 20.7233, expected 1000.69",
         ),
         # the logarithm to base 2
         (
@@ -276,6 +276,11 @@ WRONG = {
         (
             _RECIPE.format("(lambda images: images[:, ::2]), np.full(1_000, 0.5)"),
             r"\[55000, 392\] of images \[55000, 784\]",
+        ),
+        # 0/0 where no image has ink
+        (
+            _RECIPE.format("(lambda x: np.where(x > 0, x, np.nan)), np.full(1_000, 0.5)"),
+            "NaN or ∞ of some pixels",
         ),
     ],
 }
