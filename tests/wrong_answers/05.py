@@ -89,6 +89,20 @@ WRONG = {
         ),
     ],
     "my_elbo": [
+        # the logarithm as the formula says
+        (
+            _ELBO.format(**_BOTH).replace(
+                "tf.math.softplus(scores)", "tf.math.log(1 + tf.exp(scores))"
+            ),
+            "of large scores holds",
+        ),
+        # a part from NumPy, which cuts one of the slope's ways
+        (
+            _ELBO.format(**_BOTH | {"codes": "draw_codes(mean, log_variance, noise)"}).replace(
+                "draw_codes", "(lambda m, v, e: m + np.exp(v / 2) * e)"
+            ),
+            "NotImplementedError|NumPy|numpy",
+        ),
         # a mean over pixels
         (
             _ELBO.format(**_BOTH | {"sum": "mean"}),
@@ -139,6 +153,17 @@ WRONG = {
         (_ELBO.format(**_BOTH | {"result": ""}), "returns nothing: is a return missing"),
     ],
     "my_climb": [
+        # a rate of its own
+        (
+            _CLIMB.format(
+                **_UP
+                | {
+                    "move": "for v, s in zip(variables, tape.gradient(loss, variables)):\n"
+                    "        v.assign_sub(0.1 * s)\n    return -loss"
+                }
+            ),
+            "after 3 steps at half the rate",
+        ),
         # down
         (
             _CLIMB.format(**_UP | {"loss": "gain - kl"}),
