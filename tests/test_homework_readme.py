@@ -100,7 +100,9 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     assert "submitted/s1003\n" in said["-m grader forget"]
     left = sorted(path.name for path in course.glob("homework/submitted/*"))
     assert left == ["s1001", "s1002"]
-    assert said["-m grader prove"] == "".join(f"{n}: ✓ proved\n" for n in proved_by_the_page())
+    # what the lazy student left out for time depends on the machine
+    proved = [line for line in said["-m grader prove"].splitlines() if " left out " not in line]
+    assert proved == [f"{name}: ✓ proved" for name in proved_by_the_page()]
     assert (course / "homework" / "release" / "hw1" / "hw1.ipynb").is_file()
     assert len(list(course.glob("work/hw1-*.zip"))) == 1
     assert said["-m grader collect"].count(": new") == STUDENTS
