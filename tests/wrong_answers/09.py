@@ -1,10 +1,168 @@
 """What learners get wrong in lesson 09: of each exercise answers, and what the check must say."""
 
 _WRITE = "\ndef write_whole(path, pieces):\n    {}\n"
-_BACK = "\ndef there_and_back(weights):\n    {}\n"
-_SCALE = "scale = np.abs(weights).max() / 127\n    return "
+
+_ROWS = """
+def my_rows(step, count=55_000, batch=100):
+    epoch, position = {divided}
+    order = {order}
+    return {result}
+"""
+_ROWS_RIGHT = {
+    "divided": "divmod(step, count // batch)",
+    "order": "np.random.default_rng([SEED, epoch]).permutation(count)",
+    "result": "order[position * batch : (position + 1) * batch]",
+}
+_STATES = "\ndef my_random_states(network):\n    {}\n"
+_SAVE = """
+def my_save(state, folder, step):
+    {write}
+    steps = {found}
+    for old in steps[:{keep}]:
+        for path in folder.glob(f"ckpt-{{old}}.*"):
+            path.unlink()
+
+
+def my_restore(state, folder):
+    steps = {found}
+    for step in {order}:
+        if {whole}:
+            {read}
+            return {result}
+    return {nothing}
+"""
+_SAVE_RIGHT = {
+    "write": 'state.write(str(folder / f"ckpt-{step}"))',
+    "found": 'sorted(int(path.stem[5:]) for path in folder.glob("ckpt-*.index"))',
+    "keep": "-3",
+    "order": "reversed(steps)",
+    "whole": 'verify(folder / f"ckpt-{step}") is None',
+    "read": 'state.read(str(folder / f"ckpt-{step}"))',
+    "result": "step",
+    "nothing": "0",
+}
+_MANAGER = """
+def my_save(state, folder, step):
+    manager = tf.train.CheckpointManager(state, str(folder), max_to_keep=3)
+    manager.save(checkpoint_number=step)
+
+
+def my_restore(state, folder):
+    path = tf.train.latest_checkpoint(str(folder))
+    if path is None:
+        return 0
+    state.read(path)
+    return int(path.split("-")[-1])
+"""
 
 WRONG = {
+    "my_rows": [
+        # the step within all epochs, not within its own
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"result": "order[step * batch : (step + 1) * batch]"}),
+            r"of the second epoch's first step have shape \[0\], expected \[3\]",
+        ),
+        # the same order in each epoch
+        (
+            _ROWS.format(
+                **_ROWS_RIGHT | {"order": "np.random.default_rng([SEED, 0]).permutation(count)"}
+            ),
+            "of the second epoch's first step differ",
+        ),
+        # a new order for each step
+        (
+            _ROWS.format(
+                **_ROWS_RIGHT | {"order": "np.random.default_rng([SEED, step]).permutation(count)"}
+            ),
+            "of a later step differ",
+        ),
+        # always the first batch
+        (_ROWS.format(**_ROWS_RIGHT | {"result": "order[:batch]"}), "of a later step differ"),
+        # the number of the position where the batch belongs
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"result": "order[position : position + batch]"}),
+            "of a later step differ",
+        ),
+        # one batch too many
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"result": "order[position * batch :]"}),
+            r"of the first step have shape \[12\], expected \[3\]",
+        ),
+        # images counted as steps
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"divided": "divmod(step, count)"}),
+            "of the second epoch's first step have shape",
+        ),
+        # 550 steps, whatever the number of images
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"divided": "divmod(step, 550)"}),
+            "of the second epoch's first step have shape",
+        ),
+        # another order each time it is asked
+        (
+            _ROWS.format(**_ROWS_RIGHT | {"order": "np.random.permutation(count)"}),
+            "of the first step (differ|hold)",
+        ),
+        # nothing comes back
+        (_ROWS.format(**_ROWS_RIGHT).replace("return ", ""), "is a return missing"),
+    ],
+    "my_random_states": [
+        # the layer that everybody knows
+        (
+            _STATES.format(
+                "return [layer.seed_generator.state for layer in network.layers\n"
+                "            if isinstance(layer, keras.layers.Dropout)]"
+            ),
+            r"of noise, dropout in a block, dropout have shape \[1, 2\], expected \[3, 2\]",
+        ),
+        # not those in a block
+        (
+            _STATES.format(
+                "return [layer.seed_generator.state for layer in network.layers\n"
+                '            if hasattr(layer, "seed_generator")]'
+            ),
+            r"of noise, dropout in a block, dropout have shape \[2, 2\], expected \[3, 2\]",
+        ),
+        # batch normalisation's averages, too
+        (
+            _STATES.format("return network.non_trainable_variables"),
+            "moving_mean is no random state",
+        ),
+        (_STATES.format("return network.variables"), "gamma is no random state"),
+        # copies
+        (
+            _STATES.format(
+                "known = {id(v) for v in network.weights}\n"
+                "    return [v.numpy() for v in network.variables if id(v) not in known]"
+            ),
+            "raises AttributeError: .* has no attribute 'assign'",
+        ),
+        # variables that hold the same
+        (
+            _STATES.format(
+                "known = {id(v) for v in network.weights}\n"
+                "    return [tf.Variable(v) for v in network.variables if id(v) not in known]"
+            ),
+            "of one dropout layer differ",
+        ),
+        # the first one only
+        (
+            _STATES.format(
+                "known = {id(v) for v in network.weights}\n"
+                "    return [v for v in network.variables if id(v) not in known][:1]"
+            ),
+            r"have shape \[1, 2\], expected \[3, 2\]",
+        ),
+        # in another order
+        (
+            _STATES.format(
+                "known = {id(v) for v in network.weights}\n"
+                "    return [v for v in network.variables if id(v) not in known][::-1]"
+            ),
+            "of noise, dropout in a block, dropout differ",
+        ),
+        (_STATES.format("network.variables"), "is a return missing"),
+    ],
     "write_whole": [
         # into the file itself
         (
@@ -50,37 +208,74 @@ WRONG = {
             "file after a writing that broke off .* is 'no file', expected",
         ),
     ],
-    "there_and_back": [
-        # cut off, not rounded
-        (_BACK.format(f"{_SCALE}scale * (weights / scale).astype(int)"), "differs in"),
-        # 128
+    "my_save": [
+        # TensorFlow's own, which doesn't look
+        (_MANAGER, "the second one torn raises"),
+        # the newest by its name as text
         (
-            _BACK.format(
-                "scale = np.abs(weights).max() / 128\n    return scale * np.rint(weights / scale)"
+            _SAVE.format(
+                **_SAVE_RIGHT
+                | {"found": '[int(n[5:]) for n in sorted(p.stem for p in folder.glob("*.index"))]'}
             ),
-            "differs in",
+            "step of my_restore after twelve saves is 9, expected 12",
         ),
-        # never scaled back
-        (_BACK.format(f"{_SCALE}np.rint(weights / scale)"), "is 500 times what is expected"),
-        # the largest, not the largest size
+        # the oldest first
         (
-            _BACK.format(
-                "scale = weights.max() / 127\n    return scale * np.rint(weights / scale)"
-            ),
-            "differs in",
+            _SAVE.format(**_SAVE_RIGHT | {"order": "steps"}),
+            "step of my_restore after two saves is 1, expected 2",
         ),
-        # a scale for each row
+        # nothing is removed
         (
-            _BACK.format(
-                "scale = np.abs(weights).max(axis=1, keepdims=True) / 127\n"
-                "    return scale * np.rint(weights / scale)"
-            ),
-            "differs in",
+            _SAVE.format(**_SAVE_RIGHT | {"keep": "0"}),
+            "number of old files left of my_restore after twelve saves is 18, expected 0",
         ),
-        # not rounded at all
-        (_BACK.format(f"{_SCALE}scale * (weights / scale)"), "differs in"),
-        # rounded before it is scaled
-        (_BACK.format(f"{_SCALE}scale * np.rint(weights) / scale"), "is 0, everywhere"),
-        (_BACK.format(f"{_SCALE}None"), "returns nothing"),
+        # one is kept
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"keep": "-1"}),
+            "step of my_restore after two saves, the second one torn is 0, expected 1",
+        ),
+        # nobody looks whether it is whole
+        (_SAVE.format(**_SAVE_RIGHT | {"whole": "True"}), "the second one torn raises"),
+        # an index is there, so it is whole
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"whole": '(folder / f"ckpt-{step}.index").exists()'}),
+            "the second one torn raises",
+        ),
+        # found, not read
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"read": "pass"}),
+            "step within the state of my_restore after two saves is 0, expected 2",
+        ),
+        # weights alone
+        (
+            _SAVE.format(
+                **_SAVE_RIGHT
+                | {
+                    "read": "tf.train.Checkpoint(w=state.w, step=state.step, losses=state.losses)"
+                    '.read(str(folder / f"ckpt-{step}"))'
+                }
+            ),
+            "number of wrong losses of my_restore after two saves is 12, expected 0",
+        ),
+        # one too far
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"result": "step + 1"}),
+            "step of my_restore after two saves is 3, expected 2",
+        ),
+        # None where there is nothing
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"nothing": "None"}),
+            "step of my_restore in an empty folder is None",
+        ),
+        # the path in place of the step
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"result": 'folder / f"ckpt-{step}"'}),
+            "step of my_restore after two saves .*expected a number",
+        ),
+        # a name from outside
+        (
+            _SAVE.format(**_SAVE_RIGHT | {"read": 'small().read(str(folder / f"ckpt-{step}"))'}),
+            "raises NameError: name 'small' is not defined",
+        ),
     ],
 }
