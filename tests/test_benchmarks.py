@@ -5,6 +5,7 @@ import contextlib
 import importlib
 import io
 import shutil
+import sys
 from pathlib import Path
 
 import nbformat
@@ -19,7 +20,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_benchmark_can_be_called(name):
-    assert callable(importlib.import_module(f"benchmarks.bench_{name}").rows)
+    try:
+        module = importlib.import_module(f"benchmarks.bench_{name}")
+    except ModuleNotFoundError as error:
+        if error.name in {*sys.stdlib_module_names, "benchmarks", "grader", "libs", "tools"}:
+            raise
+        pytest.skip(f"{error.name} is one of the maintainers' packages: make dev")
+    assert callable(module.rows)
 
 
 def test_what_nbgrader_is_given_yields_the_solutions_points(tmp_path):
