@@ -1,65 +1,190 @@
 """What learners get wrong in lesson 08: of each exercise answers, and what the check must say."""
 
-_DEAD = "\ndef dead_filters(maps):\n    return {}\n"
-_PUSH = "\ndef push(image, slope, bound):\n    {}\n"
+_SLOPE = """
+def my_slope(model, images, labels):
+    with tf.GradientTape() as tape:
+        {watch}
+        {loss}
+    {result}
+"""
+_TAPE = {
+    "watch": "tape.watch(images)",
+    "loss": "losses = tf.nn.softmax_cross_entropy_with_logits(labels, model(images))",
+    "result": "return tape.gradient(losses, images)",
+}
+_IDEAL = """
+def my_ideal(slope, start, l1, l2, steps):
+    x = start
+    for _ in range(steps):
+        x = {}
+    return x
+"""
+_ATTACK = """
+def my_attack(slope, images, bound, size, steps):
+    x = images
+    for _ in range(steps):
+        x = {step}
+        x = tf.clip_by_value({pull})
+        x = tf.clip_by_value(x, 0.0, 1.0)
+    return x
+"""
+_MOVE = {"step": "x - size * tf.sign(slope(x))", "pull": "x, images - bound, images + bound"}
+_WRITE = "\ndef my_digits(slope):\n    {}\n"
 
 WRONG = {
-    "dead_filters": [
-        # how many, not which
+    "my_slope": [
+        # the mean of all losses
         (
-            _DEAD.format("np.sum(maps.max(axis=(0, 1, 2)) == 0)"),
-            r"(has|have) shape \[\], expected \[2\]",
+            _SLOPE.format(
+                **_TAPE | {"result": "return tape.gradient(losses, images) / len(images)"}
+            ),
+            "is 0.5 times what is expected, everywhere: is it a mean where a sum belongs",
         ),
-        # true and false
+        # of the first score, not of the loss
+        (_SLOPE.format(**_TAPE | {"loss": "losses = model(images)"}), "differs in"),
+        # the tape does not watch
+        (_SLOPE.format(**_TAPE | {"watch": "pass"}), "does the tape not watch them"),
+        # the labels' place and the scores' exchanged
         (
-            _DEAD.format("maps.max(axis=(0, 1, 2)) == 0"),
-            r"(has|have) shape \[4\], expected \[2\]",
+            _SLOPE.format(
+                **_TAPE
+                | {
+                    "loss": "losses = tf.nn.softmax_cross_entropy_with_logits("
+                    "model(images), labels)"
+                }
+            ),
+            "differs in",
         ),
-        # the sum over images only
+        # uphill and down
         (
-            _DEAD.format("np.flatnonzero(maps.max(axis=0) == 0)"),
-            r"expected \[2\]",
+            _SLOPE.format(**_TAPE | {"result": "return -tape.gradient(losses, images)"}),
+            "has the wrong sign",
         ),
-        # silent on the mean
+        # the loss, not its slope
         (
-            _DEAD.format("np.flatnonzero(maps.mean(axis=(0, 1, 2)) < 0.01)"),
-            r"(has|have) shape \[2\], expected \[1\]",
+            _SLOPE.format(**_TAPE | {"result": "return losses"}),
+            r"has shape \[2\], expected \[2, 4\]",
         ),
-        # those that fire
+        # softmax twice
         (
-            _DEAD.format("np.flatnonzero(maps.max(axis=(0, 1, 2)))"),
-            "(is|are) 1 too small, everywhere",
+            _SLOPE.format(
+                **_TAPE
+                | {
+                    "loss": "losses = tf.nn.softmax_cross_entropy_with_logits("
+                    "labels, tf.nn.softmax(model(images)))"
+                }
+            ),
+            "differs in",
         ),
-        # silent somewhere
-        (_DEAD.format("np.flatnonzero(maps.min(axis=(0, 1, 2)) == 0)"), r"(has|have) shape \[4\]"),
-        # all that np.nonzero gives
-        (_DEAD.format("np.nonzero(maps.max(axis=(0, 1, 2)) == 0)"), r"(has|have) shape \[1, 2\]"),
-    ],
-    "push": [
-        # the slope itself
-        (_PUSH.format("return np.clip(image + bound * slope, 0, 1)"), "differs in"),
-        # downhill
-        (
-            _PUSH.format("return np.clip(image - bound * np.sign(slope), 0, 1)"),
-            "on grey holds the right numbers, in another order",
-        ),
-        # it leaves the range
-        (_PUSH.format("return image + bound * np.sign(slope)"), "differs in .*: 1.05, expected 1"),
-        # the change alone
-        (_PUSH.format("return bound * np.sign(slope)"), "is 0.5 too small, everywhere"),
-        # the change is cut off, not the image
-        (
-            _PUSH.format("return image + np.clip(bound * np.sign(slope), 0, 1)"),
-            "differs in .*: 0.5, expected 0.4",
-        ),
-        # pushed up only
-        (_PUSH.format("return np.clip(image + bound, 0, 1)"), "differs in .*: 0.6, expected 0.4"),
         # no return
-        (_PUSH.format("np.clip(image + bound * np.sign(slope), 0, 1)"), "returns nothing"),
-        # what was given, changed
+        (_SLOPE.format(**_TAPE | {"result": "tape.gradient(losses, images)"}), "a return missing"),
+    ],
+    "my_ideal": [
+        # uphill
         (
-            _PUSH.format("image += bound * np.sign(slope)\n    return np.clip(image, 0, 1)"),
-            "changes argument 1 in place",
+            _IDEAL.format("x + 0.1 * (slope(x) + l1 * tf.sign(x) + 2 * l2 * x)"),
+            "after 1 step without penalty differs in",
         ),
+        # the penalties only
+        (_IDEAL.format("x - 0.1 * (l1 * tf.sign(x) + 2 * l2 * x)"), "after 1 step without penalty"),
+        # the square's slope without its 2
+        (
+            _IDEAL.format("x - 0.1 * (slope(x) + l1 * tf.sign(x) + l2 * x)"),
+            "after 2 steps with L2 of 0.25 differs in",
+        ),
+        # the size in place of the sign
+        (
+            _IDEAL.format("x - 0.1 * (slope(x) + l1 * tf.abs(x) + 2 * l2 * x)"),
+            "after 2 steps with L1 of 0.3 differs in",
+        ),
+        # the penalty itself in place of its slope
+        (
+            _IDEAL.format("x - 0.1 * (slope(x) + l1 * tf.abs(x) + l2 * x**2)"),
+            "after 2 steps with L1 of 0.3 differs in",
+        ),
+        # the slope at the start, always
+        (
+            _IDEAL.format("x - 0.1 * (slope(start) + l1 * tf.sign(x) + 2 * l2 * x)"),
+            "after 3 steps without penalty differs in",
+        ),
+        # penalties that grow the image
+        (
+            _IDEAL.format("x - 0.1 * (slope(x) - l1 * tf.sign(x) - 2 * l2 * x)"),
+            "after 2 steps with L1 of 0.3 differs in",
+        ),
+        # the step is not 0.1
+        (
+            _IDEAL.format("x - (slope(x) + l1 * tf.sign(x) + 2 * l2 * x)"),
+            "after 1 step without penalty differs in",
+        ),
+        # no return
+        (
+            _IDEAL.format("x - 0.1 * slope(x)").replace("    return x", "    x"),
+            "returns nothing: is a return missing",
+        ),
+    ],
+    "my_attack": [
+        # away from the wish
+        (
+            _ATTACK.format(**_MOVE | {"step": "x + size * tf.sign(slope(x))"}),
+            "after one step differs in",
+        ),
+        # the slope itself
+        (_ATTACK.format(**_MOVE | {"step": "x - size * slope(x)"}), "after one step differs in"),
+        # the direction of the first step, always
+        (
+            _ATTACK.format(**_MOVE | {"step": "x - size * tf.sign(slope(images))"}),
+            "after three steps, one goal passed differs in",
+        ),
+        # pulled back to where the step began, so the bound is never met
+        (
+            _ATTACK.format(**_MOVE | {"pull": "x, x - bound, x + bound"}),
+            "after ten steps that meet the bound differs in",
+        ),
+        # one large step
+        (
+            _ATTACK.format(**_MOVE | {"step": "images - bound * tf.sign(slope(images))"}),
+            "after one step differs in",
+        ),
+        # it leaves black and white
+        (
+            _ATTACK.format(**_MOVE).replace("x = tf.clip_by_value(x, 0.0, 1.0)", "pass"),
+            "near black and white differs in",
+        ),
+        # the change is returned
+        (
+            _ATTACK.format(**_MOVE).replace("    return x", "    return x - images"),
+            "after one step differs in",
+        ),
+        # no return
+        (
+            _ATTACK.format(**_MOVE).replace("    return x", "    x"),
+            "returns nothing: is a return missing",
+        ),
+    ],
+    "my_digits": [
+        # blank paper
+        (_WRITE.format("return np.zeros([10, 784])"), "an image of one shade"),
+        # plain descent, without anything else
+        (
+            _WRITE.format(
+                "x = np.zeros([10, 784])\n    for _ in range(120):\n"
+                "        x = x - 0.1 * np.array(slope(x))\n    return x"
+            ),
+            "to beat: 0.32",
+        ),
+        # noise
+        (
+            _WRITE.format("return np.random.default_rng(0).random([10, 784])"),
+            "Not read as what it should be",
+        ),
+        # as pictures
+        (_WRITE.format("return np.ones([10, 28, 28])"), r"it makes \[10, 28, 28\]"),
+        # no return
+        (_WRITE.format("x = slope(np.zeros([10, 784]))"), "Is a return missing"),
+        # it fails
+        (_WRITE.format("return slope"), "can't be measured: TypeError"),
+        # not numbers
+        (_WRITE.format("return np.full([10, 784], np.nan)"), "it holds NaN"),
     ],
 }
