@@ -38,7 +38,7 @@ WRONG = {
             _SLOPE.format(
                 **_TAPE | {"result": "return tape.gradient(losses, images) / len(images)"}
             ),
-            "is 0.5 times what is expected, everywhere: is it a mean where a sum belongs",
+            "is 0.5 times what is expected, everywhere",
         ),
         # of the first score, not of the loss
         (_SLOPE.format(**_TAPE | {"loss": "losses = model(images)"}), "differs in"),
@@ -134,12 +134,12 @@ WRONG = {
         # the direction of the first step, always
         (
             _ATTACK.format(**_MOVE | {"step": "x - size * tf.sign(slope(images))"}),
-            "after three steps, one goal passed differs in",
+            "after three steps (differs|holds)",
         ),
         # pulled back to where the step began, so the bound is never met
         (
             _ATTACK.format(**_MOVE | {"pull": "x, x - bound, x + bound"}),
-            "after ten steps that meet the bound differs in",
+            "at the bound differs in",
         ),
         # one large step
         (
@@ -149,6 +149,20 @@ WRONG = {
         # it leaves black and white
         (
             _ATTACK.format(**_MOVE).replace("x = tf.clip_by_value(x, 0.0, 1.0)", "pass"),
+            "after one step differs in .*: -0.05, expected 0",
+        ),
+        # the bound is held at the end only
+        (
+            _ATTACK.format(**_MOVE | {"pull": "x, -9.0, 9.0"}).replace(
+                "return x", "return tf.clip_by_value(x, images - bound, images + bound)"
+            ),
+            "at the bound differs in",
+        ),
+        # black and white are held at the end only
+        (
+            _ATTACK.format(**_MOVE)
+            .replace("x = tf.clip_by_value(x, 0.0, 1.0)", "pass")
+            .replace("return x", "return tf.clip_by_value(x, 0.0, 1.0)"),
             "near black and white differs in",
         ),
         # the change is returned
