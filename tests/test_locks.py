@@ -52,7 +52,7 @@ LEARNED = [
 # the lock's own source, a note on Keras' past, what Colab has, and tables of what was tried
 WHERE_VERSIONS_ARE_DATA = (
     *("requirements.in", "tests/nbval_sanitize.cfg", "tests/test_machine.py"),
-    *("tools/versions.py", "CONTRIBUTING.md"),
+    *("tools/versions.py", "CONTRIBUTING.md", "docs/how-we-know.md"),
 )
 PYTHONS = load_installer().supported()  # the newest first
 each_lock = pytest.mark.parametrize("source", LOCKS)

@@ -165,7 +165,7 @@ def test_files_that_cannot_be_read_a_closed_error_stream_and_another_locale(tmp_
     assert "float8" in lines["Keras settings"]
     assert lines["matplotlib settings"] == str(tmp_path / "matplotlibrc")
     assert lines["PYTHONIOENCODING"] == "ascii"
-    if (tmp_path / "de_DE.CP1252").exists():
+    if (tmp_path / "de_DE.CP1252" / "LC_CTYPE").exists():  # a small system has no character maps
         assert lines["Locale"] == "CP1252"
 
 
