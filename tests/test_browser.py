@@ -236,7 +236,7 @@ def test_the_dashboard_moves_while_it_trains_and_quizzes_answer(page, lab, home,
     quizzes = page.locator(".quiz")
     assert quizzes.count() == len(names)
     for k in range(len(names)):
-        question = quizzes.nth(k).locator("form").first
+        question = quizzes.nth(k).locator("form:has(input[type=radio])").first
         question.scroll_into_view_if_needed()
         question.get_by_role("button", name="Check").click()
         question.get_by_role("status").get_by_text("Choose an answer first.").wait_for()

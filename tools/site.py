@@ -134,7 +134,7 @@ def _stored(match: re.Match, folder: Path) -> str:
 def the_map() -> str:
     """Return the table of lessons in README."""
     text = (ROOT / "README.md").read_text("utf-8")
-    table = re.search(r"(?m)^\| \| Lesson \|.*(?:\n\|.*)+", text)[0]
+    table = re.search(r"(?m)^\| \| Lesson \|.*(?:\n\|.*)+", text)[0].replace("](docs/", "](")
     return f"```{{rst-class}} map\n```\n\n{table}"
 
 

@@ -44,9 +44,10 @@ def mathml(formula: str, display: bool) -> str:
         On a line of its own.
     """
     import nh3
-    from latex2mathml.converter import convert
 
     try:
+        from latex2mathml.converter import convert  # which an environment from before lacks
+
         return nh3.clean(
             convert(formula, display="block" if display else "inline"),
             tags=_TAGS,
