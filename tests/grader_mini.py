@@ -44,21 +44,6 @@ answer = 42
 ### END SOLUTION"""
 ANSWER_TEST = """with test("the answer"):
     expect.equal(answer, 42, "answer")"""
-MODEL = '''def line():
-    """Return a Keras model of one input and one output."""
-    ### BEGIN SOLUTION
-    import keras
-
-    return keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    ### END SOLUTION'''
-MODEL_TEST = """with test("its parameters"):
-    expect.equal(line().count_params(), 2, "the number of parameters")
-### BEGIN HIDDEN TESTS
-with test("what it predicts"):
-    model = line()
-    w, b = model.get_weights()
-    expect.close(model.predict(np.ones((3, 1))), np.ones((3, 1)) @ w + b, "the prediction")
-### END HIDDEN TESTS"""
 CELLS = [
     ("setup", "imports", SETUP, 0),
     ("answer", "double", DOUBLE, 0),
@@ -68,7 +53,6 @@ CELLS = [
     ("test", "answer-test", ANSWER_TEST, 1),
     ("manual", "words", "### BEGIN SOLUTION\nBecause.\n### END SOLUTION", 5),
 ]
-MODEL_CELLS = [("answer", "line", MODEL, 0), ("test", "line-test", MODEL_TEST, 2)]
 #                    grade  solution locked
 KINDS = {
     "setup": (False, False, True),
