@@ -39,7 +39,7 @@ MINUTES = {
     "test_conftest.py": 0.5,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
-NOT_OURS = {".git", ".venv", ".versions", "out", "work", "__pycache__", "libs.egg-info"}
+NOT_OURS = {".git", ".venv", ".versions", "build", "out", "work", "__pycache__", "libs.egg-info"}
 
 
 def pytest_configure():

@@ -104,3 +104,14 @@ def test_a_run_that_writes_outside_its_folder_fails(course, workers):
     assert "FAILED: files changed outside notebooks/out" in said
     for changed in ("tests/stray", "libs/machine.py", "notebooks/short.ipynb"):
         assert str(course / changed) in said
+
+
+def test_what_a_run_builds_is_no_change(course):
+    builds = "; ".join(
+        f'(pathlib.Path("{name}") / "part").mkdir(parents=True); '
+        f'pathlib.Path("{name}/part/made").touch()'
+        for name in ("build", "work", ".versions", ".ruff_cache")
+    )
+    (course / "tests" / "test_b.py").write_text(TESTS.format(name="b", more=builds))
+    status, said = run(course, "tests")
+    assert status == 0, said
