@@ -23,6 +23,7 @@ exclude_patterns = ["_build"]
 # --- notebooks: what is stored is shown, nothing is run
 nb_execution_mode = "off"
 nb_merge_streams = True
+nb_render_markdown_format = "gfm"  # tables, which what was predicted is shown in
 nb_code_prompt_show = "Show {type}"
 nb_code_prompt_hide = "Hide {type}"
 myst_enable_extensions = ["dollarmath", "amsmath"]
@@ -51,8 +52,9 @@ pygments_style = "a11y-high-contrast-light"
 
 # --- formulas: MathML, which browsers draw by themselves
 def _mathml(node, display: str) -> str:
-    """Return a formula as MathML, with its source for who copies it."""
-    return convert(node.astext(), display=display)
+    """Return a formula as MathML."""
+    # the converter knows this one only as a display of its own
+    return convert(node.astext().replace("{aligned}", "{align*}"), display=display)
 
 
 def _inline(writer, node) -> None:

@@ -1,9 +1,13 @@
 """Before any test of ours: Hypothesis, what tests may lack, the browser."""
 
 import shutil
+import subprocess
+import sys
 
 import pytest
 from hypothesis import settings
+
+from libs import ROOT
 
 # no time limits: what is slow is measured in benchmarks/, beside its peers
 settings.register_profile("course", deadline=None, print_blob=True)
@@ -25,3 +29,12 @@ def browser():
         started = playwright.chromium.launch(executable_path=program, args=switches)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="session")
+def made_site():
+    """Make the site; return its folder."""
+    command = [sys.executable, "tools/site.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    return ROOT / "build" / "site"

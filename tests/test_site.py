@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -42,11 +40,8 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def site():
-    """Make the site; return its pages by name."""
-    command = [sys.executable, "tools/site.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+def site(made_site):
+    """Return the site's pages by name."""
     found = {str(p.relative_to(SITE).with_suffix("")): Page(p) for p in SITE.rglob("*.html")}
     return {name: page for name, page in found.items() if not name.startswith("_static/")}
 
@@ -83,6 +78,12 @@ def test_a_page_is_light_at_first_view(site):
             if loading != "lazy" and not need.startswith("data:"):
                 files.add((page.path.parent / unquote(urlsplit(need).path)).resolve())
         assert sum(file.stat().st_size for file in files) < 2e6, name
+
+
+def test_formulas_are_drawn_and_tables_are_tables(site):
+    for name, page in site.items():
+        # a mark of a formula's rows, or of a table's, that is shown
+        assert not re.search(r"<mi>(&|&amp;)</mi>|<merror|<p>\|", page.text), name
 
 
 def test_claims_and_solutions_stay_out_of_the_pages(site):

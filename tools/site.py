@@ -86,16 +86,16 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
 
 
 def make_alive(lesson: str, cells: list) -> None:
-    """Put a live widget in the place of a lesson's first still one, if its network is stored."""
+    """Put a live widget over a lesson's first still one, if its network is stored."""
     if not (ALIVE / f"{lesson}.json").is_file():
         return
     for cell in cells:
         stills = [o for o in cell.get("outputs", []) if "image/png" in o.get("data", {})]
         kind = next((kind for call, kind in LIVE.items() if call in cell.source), None)
         if kind and stills:
-            stills[0].data = {
-                "text/html": f'<div data-alive="{kind}" data-network="{lesson}"></div>'
-            }
+            still = stills[0].data["text/html"]  # for paper, and where no script runs
+            page = f'<div data-alive="{kind}" data-network="{lesson}">{still}</div>'
+            stills[0].data = {"text/html": page}
             return
 
 
@@ -224,17 +224,24 @@ def draw_icons() -> None:
     script.unlink()
 
 
-def main() -> int:
-    """Write the pages and have Sphinx make the site."""
-    parser = argparse.ArgumentParser(prog="make site", description=__doc__)
-    parser.parse_args()
+def make_site() -> int:
+    """Write the pages and have Sphinx make the site; return its exit status."""
     write_pages()
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "--jobs", "auto"]
     done = subprocess.run([*command, PAGES, SITE], cwd=ROOT, check=False)
     if done.returncode == 0:
         draw_icons()
-        print(f"The site is made: {(SITE / 'index.html').relative_to(ROOT)}")
     return done.returncode
+
+
+def main() -> int:
+    """Make the site, and say where it is."""
+    parser = argparse.ArgumentParser(prog="make site", description=__doc__)
+    parser.parse_args()
+    if failed := make_site():
+        return failed
+    print(f"The site is made: {(SITE / 'index.html').relative_to(ROOT)}")
+    return 0
 
 
 if __name__ == "__main__":

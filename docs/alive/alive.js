@@ -141,6 +141,7 @@ export const networks = {};
 export function start(place) {
   const { layers, plane } = networks[place.dataset.network];
   const network = layers.map(unpack);
+  place.replaceChildren(); // the still picture
   if (place.dataset.alive === "pad") {
     const predict = (strokes) => {
       const image = likeMnist(ink(strokes));
