@@ -25,6 +25,23 @@ def release(course: "Course", arguments) -> int:
     return 0
 
 
+def student_copy(course: "Course", arguments) -> int:
+    """Write the course without solutions, hidden tests and history, to give to students."""
+    from grader.commands.student_copy import student_copy as make
+
+    print("\n".join(make(course, arguments.folder)))
+    return 0
+
+
+def solutions(course: "Course", arguments) -> int:
+    """Write an assignment with its answers filled in, once everybody's time is over."""
+    from grader.commands.solutions import solutions as make
+
+    for name in arguments.assignment:
+        print(f"{name}: {make(course, name, arguments.early)}")
+    return 0
+
+
 def collect(course: "Course", arguments) -> int:
     """Collect submissions from a folder, or from the zip that an LMS exported."""
     from grader.commands.collect import NOT_TAKEN
@@ -227,7 +244,8 @@ def parser() -> argparse.ArgumentParser:
 
     def command(function, some: str = "+") -> argparse.ArgumentParser:
         text = function.__doc__
-        one = commands.add_parser(function.__name__, help=text, description=text)
+        name = function.__name__.replace("_", "-")
+        one = commands.add_parser(name, help=text, description=text)
         one.set_defaults(function=function)
         if not some:
             return one
@@ -297,6 +315,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--weight", action="append", default=[], metavar="NAME=N", help=text)
     text = "so many of a person's lowest do not count"
     one.add_argument("--drop-lowest", type=int, default=0, metavar="N", help=text)
+    one = command(solutions)
+    one.add_argument("--early", action="store_true", help="even while somebody may hand in")
+    one = command(student_copy, "")
+    one.add_argument("folder", type=Path, help="a new one, or an empty one")
     workers(command(prove, "*"))
     one = command(pack)
     one.add_argument("--file", type=Path, help="your notebook (default: hw1.ipynb for hw1)")

@@ -85,9 +85,21 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         said.setdefault(" ".join(words[1:4]), done.stdout)
     steps = ["prove", "release", "pack", "roster", "collect", "grade", "feedback", "export"]
-    steps += ["report", "total", "weigh", "regrade", "backup", "forget", "due", "extend"]
+    steps += [
+        "report",
+        "total",
+        "student-copy",
+        "solutions",
+        "weigh",
+        "regrade",
+        "backup",
+        "forget",
+        "due",
+        "extend",
+    ]
     assert list(said)[:2] == ["-m grader prove", "-m grader release"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
+    assert (course.parent / "course-for-students/README.md").is_file()
     assert said["-m grader roster"].startswith(f"{STUDENTS} people in ")
     assert "standardise-test counts not at all" in said["-m grader weigh"]
     assert said["-m grader regrade"].endswith("s1001: 22 of 22 by the tests\n")

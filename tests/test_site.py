@@ -14,7 +14,7 @@ pytestmark = pytest.mark.browser
 SITE = ROOT / "build" / "site"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 NAMES = ["index", "play", "search", *(f"notebooks/{stem}" for stem in LESSONS)]
-NAMES += [f"homework/{path.name}" for path in sorted((ROOT / "homework" / "source").iterdir())]
+NAMES += [f"homework/{path.name}" for path in sorted((ROOT / "homework" / "source").glob("*"))]
 
 
 class Page(HTMLParser):

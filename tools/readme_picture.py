@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from scipy.special import softmax
 
 from libs import SEED
 from libs.datasets import MNIST
@@ -27,12 +28,6 @@ WIDTH, HEIGHT, LEFT, TOP = 764, 472, 12, 38
 def font(size: int) -> ImageFont.FreeTypeFont:
     """Return matplotlib's own font, which is there on every machine."""
     return ImageFont.truetype(f"{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf", size)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Turn scores ``[n, 10]`` into probabilities."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
 
 
 def learn(data: MNIST):
@@ -56,7 +51,7 @@ def learn(data: MNIST):
             batches = data.train.next_batch(BATCH)
             batch = next(batches)
         x, y = batch
-        error = (softmax(x @ W + b) - y) / len(x)
+        error = (softmax(x @ W + b, axis=1) - y) / len(x)
         W = W - RATE * x.T @ error
         b = b - RATE * error.sum(axis=0)
 

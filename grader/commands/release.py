@@ -27,8 +27,19 @@ def release(course: Course, name: str) -> Path:
     source = course.source(name)
     renew(source)
     assignment = Assignment(source)
-    folder = course.root / "release" / name
-    write(folder / f"{name}.ipynb", nbformat.writes(assignment.released))
+    return write_folder(course.root / "release" / name, assignment, assignment.released)
+
+
+def write_folder(folder: Path, assignment: Assignment, notebook: nbformat.NotebookNode) -> Path:
+    """Write a notebook for students with the files that it needs; return the folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    assignment : grader.assignment.Assignment
+    notebook : nbformat.NotebookNode
+    """
+    write(folder / f"{assignment.name}.ipynb", nbformat.writes(notebook))
     for path in sorted(assignment.data.rglob("*")) if assignment.data else []:
         if path.is_file():  # not copytree: it fails where files have no modes
             write(folder / "data" / path.relative_to(assignment.data), path.read_bytes())
