@@ -1,9 +1,11 @@
 """Train one network together with all the workers that TF_CONFIG names.
 
-    python train.py --steps 100 --folder run
+    python train.py --data shards --write
+    python train.py --data shards --folder run --steps 100
 
-Without TF_CONFIG it trains alone. With it, start the same command once for every worker: each
-takes its share of every batch, and the gradients are added up between them. Lesson 11 explains it.
+Without TF_CONFIG it trains alone. With it, start the second command once for every worker: each
+reads its own files, takes its share of every batch, and the gradients are added up between them.
+launch.py makes TF_CONFIG of what a scheduler says. Lessons 11 and 11b explain both.
 """
 
 from libs import SEED
@@ -11,14 +13,20 @@ from libs.checkpoints import Checkpoints
 from libs.datasets import MNIST
 
 import argparse
-import functools
+import faulthandler
+import signal
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 BATCH = 200  # images of a step, of all workers together
+FILES = 8  # the images are spread over; the number of workers must divide it
+RECORD = 784 + 1  # bytes: an image's pixels and its label
 LOST = 3  # exit status if another worker is gone: start all of them again
+LEFT = 128 + signal.SIGTERM  # and if one was told to go: what was done is saved
 
 
 def network() -> keras.Model:
@@ -28,16 +36,63 @@ def network() -> keras.Model:
     return keras.Sequential([keras.Input((784,)), hidden, keras.layers.Dense(10)])
 
 
-@functools.cache
-def shuffled(epoch: int, images: int) -> np.ndarray:
-    """Return the order of the images in an epoch."""
-    return np.random.default_rng([SEED, epoch]).permutation(images)
+def write_shards(folder: Path, images: np.ndarray, digits: np.ndarray) -> None:
+    """Spread images in [0, 1] and their digits over TFRecord files, image i into file i % FILES."""
+    folder.mkdir(parents=True, exist_ok=True)
+    records = np.column_stack([np.rint(255 * images), digits]).astype(np.uint8)
+    for number in range(FILES):
+        part = folder / f"{number}.part"  # under its own name only when it is whole
+        with tf.io.TFRecordWriter(str(part)) as file:
+            for record in records[number::FILES]:
+                file.write(record.tobytes())
+        part.replace(folder / f"images-{number}-of-{FILES}.tfrecord")
 
 
-def batch(step: int, images: int) -> np.ndarray:
-    """Return which images a step takes: it depends on nothing else, so nothing need be saved."""
-    epoch, place = divmod(step, images // BATCH)
-    return shuffled(epoch, images)[place * BATCH : (place + 1) * BATCH]
+def records_of(file: Path) -> int:
+    """Return how many records a file holds, each of which has a length and two checksums."""
+    records, rest = divmod(file.stat().st_size, RECORD + 8 + 4 + 4)
+    if rest:
+        raise ValueError(f"{file} is torn: it ends within a record. Write the files again.")
+    return records
+
+
+def batches(folder: Path, first: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
+    """Return one reader's part of each batch from step ``first`` on; it never ends.
+
+    Of n readers each opens every n-th file. A batch takes as many images from each file, so it
+    holds the same images however many readers there are. Their order depends on nothing but the
+    epoch, so nothing need be saved.
+    """
+    files, readers = sorted(Path(folder).glob("*.tfrecord")), context.num_input_pipelines
+    if len(files) != FILES:
+        advice = "train.py --write writes them."
+        raise ValueError(f"{folder} has {len(files)} files of records, expected {FILES}: {advice}")
+    if FILES % readers:
+        raise ValueError(f"{readers} workers can't share {FILES} files: take 1, 2, 4 or 8.")
+    in_epoch = min(map(records_of, files)) // (BATCH // FILES)  # steps
+    if not in_epoch:
+        raise ValueError(f"{folder} has less than one batch of {BATCH} images.")
+    mine = [str(file) for file in files[context.input_pipeline_id :: readers]]
+
+    def read(file, epoch):
+        records = tf.data.TFRecordDataset(file)
+        mixed = records.shuffle(10_000, seed=epoch, reshuffle_each_iteration=False)
+        return mixed.take(in_epoch * (BATCH // FILES))
+
+    def epoch_of(number):
+        names, some = tf.data.Dataset.from_tensor_slices(mine), BATCH // FILES
+        return names.interleave(lambda file: read(file, number), len(mine), some)
+
+    def decoded(records):
+        values = tf.reshape(tf.io.decode_raw(records, tf.uint8), [-1, RECORD])
+        return tf.cast(values[:, :-1], tf.float32) / 255, tf.cast(values[:, -1], tf.int32)
+
+    tf.random.set_seed(SEED)  # the other half of each shuffle's seed
+    epoch, done = divmod(first, in_epoch)
+    records = tf.data.Dataset.range(epoch, sys.maxsize).flat_map(epoch_of)
+    left = records.skip(done * (BATCH // FILES) * len(mine))
+    each = context.get_per_replica_batch_size(BATCH)
+    return left.batch(each, drop_remainder=True).map(decoded).prefetch(tf.data.AUTOTUNE)
 
 
 def losses_of(labels, scores):
@@ -54,11 +109,15 @@ def is_chief(resolver) -> bool:
     return (resolver.task_type or role) == role and not resolver.task_id
 
 
-def main(steps: int, every: int, folder: str) -> None:
+def main(steps: int, every: int, folder: str, data: str, patience: float) -> None:
     """Train up to step ``steps``, from the newest checkpoint in ``folder`` if there is one."""
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    chief = is_chief(strategy.cluster_resolver)
+    # ends this process, hung or not, and says where it was; a start may take ten times a step
+    faulthandler.dump_traceback_later(10 * patience, exit=True)
 
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    chief, told_to_go = is_chief(strategy.cluster_resolver), []
+    # only now, for the strategy sets a handler of its own
+    signal.signal(signal.SIGTERM, lambda *_: told_to_go.append(True))
     with strategy.scope():  # variables made here are kept equal on all workers
         model, optimizer = network(), keras.optimizers.SGD(0.1, momentum=0.9)
         weights = model.trainable_variables
@@ -67,41 +126,50 @@ def main(steps: int, every: int, folder: str) -> None:
     first = checkpoints.restore() or 0  # the newest that is whole
     print(f"starts at step {first}, one of {strategy.num_replicas_in_sync}")
 
-    data = MNIST()
-    images, labels = data.train.images, data.train.labels.argmax(axis=1)
-
-    def share(step, context):
-        """Return the part of a step's batch that one device takes: of n devices, every n-th."""
-        rows = batch(step, len(images))
-        rows = rows[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
-        return tf.constant(images[rows]), tf.constant(labels[rows])
-
-    def train_on_share(x, y):
+    def train_on_share(x, y, go):
         with tf.GradientTape() as tape:
             loss = tf.reduce_sum(losses_of(y, model(x, training=True))) / BATCH
         gradients = tape.gradient(loss, weights)
         optimizer.apply(gradients, weights)  # first adds up the gradients of all workers
-        return loss
+        return tf.stack([loss, go])
 
     @tf.function
-    def train(x, y):
-        return strategy.reduce("SUM", strategy.run(train_on_share, (x, y)), axis=None)
+    def train(x, y, go):
+        return strategy.reduce("SUM", strategy.run(train_on_share, (x, y, go)), axis=None)
 
+    shares = strategy.distribute_datasets_from_function(
+        lambda context: batches(Path(data), first, context)
+    )
+    arriving = iter(shares)
     for step in range(first, steps):
-        mine = functools.partial(share, step)
-        x, y = strategy.experimental_distribute_values_from_function(mine)
-        print(f"step {step} loss {float(train(x, y)):.9g}")
-        if chief and (step + 1) % every == 0:
+        # a sum, so all workers learn in the same step that one of them was told to go
+        loss, go = train(*next(arriving), tf.constant(float(bool(told_to_go)))).numpy()
+        faulthandler.dump_traceback_later(patience, exit=True)
+        print(f"step {step} loss {loss:.9g}")
+        if chief and (go or (step + 1) % every == 0):
             checkpoints.save(step + 1)
+        if go and step + 1 < steps:
+            print(f"leaves after step {step}")
+            raise SystemExit(LEFT)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", required=True, help="folder of the files of records")
+    parser.add_argument("--write", action="store_true", help="write MNIST there, and end")
+    parser.add_argument("--folder", help="where all workers find checkpoints")
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--every", type=int, default=25, help="steps between checkpoints")
-    parser.add_argument("--folder", required=True, help="where all workers find checkpoints")
-    try:
-        main(**vars(parser.parse_args()))
-    except tf.errors.OpError as error:  # somebody died: nobody can add up gradients any more
-        print(f"lost a worker: {type(error).__name__}")
-        raise SystemExit(LOST) from None
+    parser.add_argument("--patience", type=float, default=300, help="most seconds of a step")
+    options = vars(parser.parse_args())
+    if options.pop("write"):
+        mnist = MNIST().train
+        write_shards(Path(options["data"]), mnist.images, mnist.labels.argmax(axis=1))
+    elif not options["folder"]:
+        parser.error("--folder is missing")
+    else:
+        try:
+            main(**options)
+        except tf.errors.OpError as error:  # somebody died: nobody can add up gradients any more
+            print(f"lost a worker: {type(error).__name__}")
+            raise SystemExit(LOST) from None

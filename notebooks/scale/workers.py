@@ -139,6 +139,10 @@ class Workers:
         """End a worker on the spot, as a power cut would: it can't save or say anything."""
         self._processes[worker].kill()
 
+    def terminate(self, worker: int) -> None:
+        """Tell a worker to go, as schedulers do (SIGTERM). Windows has no such signal: a kill."""
+        self._processes[worker].terminate()
+
     def _end(self) -> None:
         """Kill those that still run, and wait for all; again and again does no harm."""
         for process in self._processes:
