@@ -1,0 +1,106 @@
+"""The board: its table and its ideas in README.md, its picture in board.png, from the results."""
+
+import json
+
+import matplotlib.pyplot as plt
+
+from benchmarks import records
+from benchmarks.records import FOLDER, KINDS, Results, mean
+from libs.files import replacing
+
+README, PICTURE, IDEAS = FOLDER / "README.md", FOLDER / "board.png", FOLDER / "ideas.json"
+
+
+def measured() -> list[tuple[Results, str]]:
+    """Return every recipe that was measured and on which data: the test set, where it was read."""
+    found = []
+    for name in records.names():
+        results = Results(name)
+        kinds = [kind for kind in KINDS if len(results.seeds[kind]) > 1]
+        found += [(results, kinds[-1])] if kinds else []
+    return sorted(found, key=lambda pair: (records.mark(pair[0].name) is None, pair[0].name))
+
+
+def _plus(values: list[float], form: str) -> str:
+    middle, error = mean(values)
+    return f"{middle:{form}} ± {error:{form}}"
+
+
+def table(rows: list[tuple[Results, str]]) -> str:
+    """Return the board in Markdown."""
+    head = "| Recipe | | Read | Seeds | Accuracy | Seconds | of the reference's | to 99 % |\n"
+    lines = [head + "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |"]
+    for results, kind in rows:
+        goal = records.mark(results.name)
+        there = results.arrivals(kind, 0.99)
+        said = "" if goal else _plus(there, ".1f") if len(there) > 1 else "not in all seeds"
+        if goal:
+            enough = len(results.seeds[kind]) >= records.SEEDS[goal]
+            said = "reached" if records.reached(results, kind) else "MISSED" if enough else "–"
+        cells = [f"`{results.name}`", records.title(results.name), kind]
+        cells += [str(len(results.seeds[kind])), _plus(results.column(kind, "accuracy"), ".3%")]
+        cells += [_plus(results.column(kind, what), ".2f") for what in ("seconds",)]
+        cells += [_plus(results.column(kind, "ratio"), ".3f"), said]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def ideas() -> str:
+    """Return what was tried on validation in Markdown, best first."""
+    head = "| What | Seeds | Accuracy, least to most | Seconds |\n| --- | ---: | ---: | ---: |"
+    tried = sorted(json.loads(IDEAS.read_text("utf-8")), key=lambda idea: -idea["mean"])
+    lines = [
+        f"| {i['idea']} | {i['seeds']} | {i['mean']:.2%} ({i['least']:.2%} to {i['most']:.2%}) "
+        f"| {i['seconds']:.1f} |"
+        for i in tried
+    ]
+    return "\n".join([head, *lines])
+
+
+def words(rows: list[tuple[Results, str]]) -> str:
+    """Return what the picture shows, for who can't see it."""
+    said = [
+        f"{results.name} {mean(results.column(kind, 'accuracy'))[0]:.2%} "
+        f"in {mean(results.column(kind, 'seconds'))[0]:.1f} s"
+        for results, kind in rows
+    ]
+    return "Accuracy over seconds of training, logarithmic. " + "; ".join(said) + "."
+
+
+def draw(rows: list[tuple[Results, str]]) -> None:
+    """Draw accuracy over seconds with their standard errors, ours and peers."""
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    for results, kind in rows:
+        ours = records.mark(results.name) is not None
+        (s, es), (a, ea) = (mean(results.column(kind, w)) for w in ("seconds", "accuracy"))
+        look = {"fmt": "o" if ours else "s", "color": "C0" if ours else "C1", "capsize": 3}
+        axes.errorbar(s, 100 * a, xerr=es, yerr=100 * ea, **look)
+        axes.annotate(results.name, (s, 100 * a), xytext=(6, 6), textcoords="offset points")
+    axes.set(xscale="log", xlabel="seconds of training, two cores", ylabel="accuracy, %")
+    axes.set_title("Circles: records; squares: peers and the reference; bars: standard errors")
+    axes.margins(x=0.2, y=0.15)
+    figure.tight_layout()
+    with replacing(PICTURE) as file:
+        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+    plt.close(figure)
+
+
+def filled(text: str, name: str, new: str) -> str:
+    """Return text with what stands between a pair of marks replaced."""
+    begin, end = f"<!-- {name} -->\n", f"\n<!-- {name} end -->"
+    before, rest = text.split(begin)
+    return before + begin + new + end + rest.split(end)[1]
+
+
+def write() -> None:
+    """Write the picture and the tables."""
+    rows = measured()
+    if not rows:
+        raise records.Wrong("nothing has been measured: python -m benchmarks.records run NAME")
+    draw(rows)
+    text = filled(README.read_text("utf-8"), "board", table(rows))
+    text = filled(text, "ideas", ideas())
+    text = filled(text, "picture", f"![{words(rows)}](board.png)")
+    with replacing(README) as file:
+        file.write(text.encode())
+    print(f"written: {README.name}, {PICTURE.name}")
