@@ -22,16 +22,16 @@ from pathlib import Path
 
 _COURSE = {
     "KERAS_BACKEND": "tensorflow",
+    "PYTHON_COLORS": "0",  # from 3.13 on it paints the errors that lessons read from a process
     "TF_CPP_MIN_LOG_LEVEL": "3",  # TensorFlow's own log; real errors are Python's exceptions
     "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # notebooks that share a GPU leave each other memory
 }
 _KERAS = {"floatx": "float32", "epsilon": 1e-07, "image_data_format": "channels_last"}
-# of libraries: how they compute, draw and speak
+# of libraries: how they compute, draw, speak; of Python: what is skipped, run first, written
 _FAMILIES = "AUTOGRAPH_ DNNL_ GRPC_TRACE GRPC_VERBOSITY KERAS_ MATPLOTLIBRC MPLBACKEND "
 _FAMILIES += "NETWORKX_ NPY_ ONEDNN_ PROTOCOL_BUFFERS_ SCIPY_ TF_ TQDM_ XLA_"
-# of Python: what is skipped, run first, written
-_PYTHON = "DEVMODE INSPECT IOENCODING OPTIMIZE PROFILEIMPORTTIME STARTUP TRACEMALLOC UTF8 VERBOSE "
-_PYTHON += "WARNINGS"
+_PYTHON = "_COLORS DEVMODE INSPECT IOENCODING OPTIMIZE PROFILEIMPORTTIME STARTUP TRACEMALLOC UTF8 "
+_PYTHON += "VERBOSE WARNINGS"
 _NAMED = "CUDA_VISIBLE_DEVICES OMP_NUM_THREADS TF_NUM_INTEROP_THREADS TF_NUM_INTRAOP_THREADS"
 # the machine's, a worker's, and those of Terraform and Azure, which may be secret
 _KEPT = f"{_NAMED} KERAS_HOME TF_CONFIG TF_GPU_ TF_ACC TF_BUILD TF_CLI TF_DATA_DIR TF_IN TF_LOG "

@@ -43,6 +43,7 @@ quiz("01")
 page = shown[0]._repr_html_()
 child = "import matplotlib as m; print(m.matplotlib_fname(), m.rcParams['text.usetex'])"
 child = subprocess.check_output([sys.executable, "-c", child], cwd=out, text=True)
+torn = subprocess.run([sys.executable, "-c", "1 / 0"], capture_output=True, text=True)
 found = report()
 print(found)
 print(json.dumps({
@@ -53,6 +54,7 @@ print(json.dumps({
     "backend": plt.get_backend(),
     "quiz": [len(page) > 1000, chr(0xC3) in page],  # the second if it was garbled
     "child": child,
+    "error": torn.stderr.splitlines()[-1],
     "problems": found.problems,
     "lines": [[line.what, line.found] for line in found.lines if line.advice],
 }))
@@ -80,7 +82,8 @@ def run(env: dict, folder: Path, before: str = "", through=()) -> dict:
 
 def same(result: dict, usual: dict) -> None:
     """Assert that a task gave what it always gives."""
-    for key in ("parameters", "loss", "dtype", "picture", "backend", "quiz", "child", "problems"):
+    keys = "parameters loss dtype picture backend quiz child error problems"
+    for key in keys.split():
         assert result[key] == usual[key], key
 
 
@@ -92,6 +95,7 @@ def usual(tmp_path_factory):
     assert result["parameters"] == 5 * 5 * 1 * 32 + 32
     assert result["quiz"] == [True, False]
     assert result["child"].endswith("matplotlibrc False\n")
+    assert result["error"] == "ZeroDivisionError: division by zero"
     # this process imports the course as well, and what it sets is none of the user's
     assert "MATPLOTLIBRC" in os.environ
     assert "MATPLOTLIBRC" not in dict(result["lines"])
@@ -107,6 +111,7 @@ def test_variables(tmp_path, usual):
         "MATPLOTLIBRC": str(tmp_path / "rc"),
         "ONEDNN_VERBOSE": "2",
         "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "cpp",
+        "PYTHON_COLORS": "1",
         "PYTHONDEVMODE": "1",
         "PYTHONINSPECT": "",
         "PYTHONWARNINGS": "error",
@@ -119,6 +124,8 @@ def test_variables(tmp_path, usual):
         "TF_XLA_FLAGS": "--tf_xla_auto_jit=2",
         "XLA_FLAGS": "--no_such_flag",
     }
+    # Jupyter sets FORCE_COLOR, and from 3.13 on Python would colour what its processes say
+    jupyter = {"FORCE_COLOR": "1"}
     used = {"OMP_NUM_THREADS": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     (tmp_path / "rc").write_text("text.usetex: True\n")
     (tmp_path / "mpl").mkdir()
@@ -133,7 +140,7 @@ def test_variables(tmp_path, usual):
     (tmp_path / "shadows" / "keras" / "__init__.py").write_text("raise SystemError")
     shadow = {"PYTHONPATH": str(tmp_path / "shadows")}
     folder = {"MPLCONFIGDIR": str(tmp_path / "mpl")}
-    env = environment(home, **set_aside, **used, **secret, **shadow, **folder)
+    env = environment(home, **set_aside, **used, **secret, **shadow, **folder, **jupyter)
     result = run(env, tmp_path, through=["sh", "-c", 'umask 777; exec "$@"', "sh"])
     same(result, usual)
     lines = dict(result["lines"])
