@@ -13,7 +13,7 @@ from libs import ROOT
 LESSONS = evidence.lessons()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 #: Lessons that still quote numbers of several trainings which nothing here measured.
-TYPED_STILL = {"05", "07"}
+TYPED_STILL = {"05"}
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 

@@ -25,7 +25,7 @@ LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"07"}
+TOO_LONG_STILL = set()
 
 
 def number(name):

@@ -1,125 +1,178 @@
 """What learners get wrong in lesson 07: of each exercise answers, and what the check must say."""
 
-_PLACES = """
-def places(n, k, stride=1, padding="valid"):
-    if padding == "same":
-        return {same}
-    return {valid}
-"""
-_RIGHT = {"same": "-(-n // stride)", "valid": "(n - k) // stride + 1"}
-_COUNT = """
-def count_convolution(k, n_in, n_out, side):
-    weights = {weights}
-    return {end}
-"""
-_COUNTED = {"weights": "k * k * n_in * n_out", "end": "weights + n_out, weights * side * side"}
-_SUSPECTS = """
-def suspects(probabilities, labels, n):
-    own = {own}
+_SLIDE = """
+def my_slide(image, kernel):
+    k, (h, w) = len(kernel), image.shape
+    result = np.zeros({shape})
+    for r in range({rows}):
+        for c in range({columns}):
+            result[r, c] = {sum}
     {end}
 """
-_OWN = {"own": "probabilities[np.arange(len(labels)), labels]"}
+_SLID = {"shape": "(h - k + 1, w - k + 1)", "rows": "h - k + 1", "columns": "w - k + 1"}
+_SLID |= {"sum": "(image[r : r + k, c : c + k] * kernel).sum()", "end": "return result"}
+_CONVOLVE = "\ndef my_convolve(image, kernel, stride=1, pad=0):\n    {}\n"
+_LAYER = """
+def my_layer(image, kernels, biases, stride=1, pad=0):
+    maps = []
+    for o in range(kernels.shape[3]):
+        total = {begin}
+        for i in range(kernels.shape[2]):
+            total = total + {add}
+        maps.append(total)
+    {end}
+"""
+_ADDED = {"begin": "biases[o]", "end": "return np.stack(maps, axis=-1)"}
+_ADDED |= {"add": "convolve(image[..., i], kernels[:, :, i, o], stride, pad)"}
+_NORM = """
+def my_norm(maps, scale, shift, tiny=1e-3):
+    mean, variance = maps.mean(axis={axes}), maps.var(axis={axes})
+    {end}
+"""
+_END = "return scale * (maps - mean) / np.sqrt(variance + tiny) + shift"
+_KEPT = "{0}, keepdims=True"
+_RECIPE = "\ndef my_recipe():\n    return {}\n"
 
 WRONG = {
-    "places": [
-        # the last place not counted
+    "my_slide": [
+        # turned round, as mathematicians do
         (
-            _PLACES.format(**_RIGHT | {"valid": "(n - k) // stride"}),
-            "kernel of 5, an image of 28 are 23, expected 24",
+            _SLIDE.format(
+                **_SLID | {"sum": "(image[r : r + k, c : c + k] * kernel[::-1, ::-1]).sum()"}
+            ),
+            "of the picture above differ",
         ),
-        # the first place not counted among those of a stride
+        # the last place left out
         (
-            _PLACES.format(**_RIGHT | {"valid": "(n - k + 1) // stride"}),
-            "an image of 13, stride 3 are 3, expected 4",
+            _SLIDE.format(
+                **_SLID | {"shape": "(h - k, w - k)", "rows": "h - k", "columns": "w - k"}
+            ),
+            r"ha[sv]e? shape \[1, 2\], expected \[2, 3\]",
         ),
-        # a number with a fraction
+        # taken for square
         (
-            _PLACES.format(**_RIGHT | {"valid": "(n - k) / stride + 1"}),
-            "an image of 28, stride 2 are 12.5, expected 12",
+            _SLIDE.format(**_SLID | {"shape": "(h - k + 1, h - k + 1)", "columns": "h - k + 1"}),
+            r"ha[sv]e? shape \[2, 2\], expected \[2, 3\]",
         ),
-        # the stride left out
+        # a matrix product
         (
-            _PLACES.format(**_RIGHT | {"valid": "n - k + 1"}),
-            "an image of 28, stride 2 are 24, expected 12: 2 times as much",
+            _SLIDE.format(**_SLID | {"sum": "(image[r : r + k, c : c + k] @ kernel).sum()"}),
+            "of the picture above differ",
         ),
-        # rounded down
+        # a mean
         (
-            _PLACES.format(**_RIGHT | {"same": "n // stride"}),
-            "an image of 7, stride 2, padded are 3, expected 4",
+            _SLIDE.format(**_SLID | {"sum": "(image[r : r + k, c : c + k] * kernel).mean()"}),
+            "0.25 times what is expected",
         ),
-        # as large as the image, whatever the stride
+        # no return
+        (_SLIDE.format(**_SLID | {"end": ""}), "is a return missing"),
+    ],
+    "my_convolve": [
+        # the padding forgotten
         (
-            _PLACES.format(**_RIGHT | {"same": "n"}),
-            "an image of 28, stride 2, padded are 28, expected 14",
+            _CONVOLVE.format("return slide(image, kernel)[::stride, ::stride]"),
+            r"with one zero on each side have shape \[1, 2\]|with one zero on each side has shape",
+        ),
+        # the stride forgotten
+        (
+            _CONVOLVE.format("return slide(np.pad(image, pad), kernel)"),
+            "stride 2, padded ha[sv]e? shape",
+        ),
+        # rows only
+        (
+            _CONVOLVE.format("return slide(np.pad(image, pad), kernel)[::stride]"),
+            "stride 2, padded ha[sv]e? shape",
+        ),
+        # the image thinned out, not the result
+        (
+            _CONVOLVE.format("return slide(np.pad(image, pad)[::stride, ::stride], kernel)"),
+            "stride 2, padded ha[sv]e? shape",
+        ),
+        # padded after sliding
+        (
+            _CONVOLVE.format("return np.pad(slide(image, kernel), pad)[::stride, ::stride]"),
+            "with one zero on each side differs?",
         ),
         (
-            "\ndef places(n, k, stride=1, padding='valid'):\n    side = (n - k) // stride + 1\n",
+            _CONVOLVE.format("slide(np.pad(image, pad), kernel)[::stride, ::stride]"),
             "is a return missing",
         ),
     ],
-    "count_convolution": [
-        # biases forgotten
+    "my_layer": [
+        # a bias for each map that is read
         (
-            _COUNT.format(**_COUNTED | {"end": "weights, weights * side * side"}),
-            "parameters of .* 800, expected 832",
+            _LAYER.format(**_ADDED | {"begin": "0", "add": _ADDED["add"] + " + biases[o]"}),
+            "of 2 maps, 3 kernels differs?",
         ),
-        # a bias for each place
+        # none at all
+        (_LAYER.format(**_ADDED | {"begin": "0"}), "of one map, 3 kernels differs?"),
+        # the kernels' last two axes swapped
         (
-            _COUNT.format(
-                **_COUNTED | {"end": "weights + n_out * side * side, weights * side * side"}
+            _LAYER.format(
+                **_ADDED | {"add": "convolve(image[..., i], kernels[:, :, o, i], stride, pad)"}
             ),
-            "parameters of .* 7072, expected 832",
+            "raises IndexError",
         ),
-        # kernels as deep as one channel
-        (_COUNT.format(**_COUNTED | {"weights": "k * k * n_out"}), "3 × 3, of 2 channels"),
-        # one multiplication for each number of the result
+        # channels first
         (
-            _COUNT.format(**_COUNTED | {"end": "weights + n_out, side * side * n_out"}),
-            "multiplications of .* 6272, expected 156800",
+            _LAYER.format(**_ADDED | {"end": "return np.stack(maps)"}),
+            r"ha[sv]e? shape \[3, 2, 3\]",
         ),
-        # one row of the result
+        # stride and padding not passed on
         (
-            _COUNT.format(**_COUNTED | {"end": "weights + n_out, weights * side"}),
-            "multiplications of .* expected 156800",
+            _LAYER.format(**_ADDED | {"add": "convolve(image[..., i], kernels[:, :, i, o])"}),
+            "with stride 2 and padding",
         ),
-        # one of two results
-        (
-            _COUNT.format(**_COUNTED | {"end": "weights + n_out"}),
-            "returns 1 and not 2 results: parameters, multiplications",
-        ),
-        ("\ndef count_convolution(k, n_in, n_out, side):\n    k * k * n_in\n", "a return missing"),
+        (_LAYER.format(**_ADDED | {"end": ""}), "is a return missing"),
     ],
-    "suspects": [
-        # the surest first
+    "my_norm": [
+        # each place by itself, as lesson 06's units
+        (_NORM.format(axes="0", end=_END), "with scale 1, shift 0 differs?"),
+        # each image by itself
         (
-            _SUSPECTS.format(**_OWN, end="return np.argsort(-own)[:n]"),
-            "of 6 images, 2 classes differ",
+            _NORM.format(axes=_KEPT.format("(1, 2)"), end=_END),
+            "with scale 1, shift 0 differs?",
         ),
-        # the least sure answers, whatever the label
+        # all channels together
+        (_NORM.format(axes="None", end=_END), "with scale 1, shift 0 differs?"),
+        # the channels of a place
+        (_NORM.format(axes=_KEPT.format("3"), end=_END), "with scale 1, shift 0 differs?"),
+        # the root missing
         (
-            _SUSPECTS.format(own="probabilities.max(axis=1)", end="return np.argsort(own)[:n]"),
-            "of 6 images, 2 classes differ",
+            _NORM.format(
+                axes="(0, 1, 2)", end="return scale * (maps - mean) / (variance + tiny) + shift"
+            ),
+            "with scale 1, shift 0 differs?",
         ),
-        # the probabilities, not the places
+        # shifted, then scaled
         (
-            _SUSPECTS.format(**_OWN, end="return np.sort(own)[:n]"),
-            "of 6 images, 2 classes differ",
+            _NORM.format(
+                axes="(0, 1, 2)",
+                end="return scale * ((maps - mean) / np.sqrt(variance + tiny) + shift)",
+            ),
+            "with a scale and a shift",
         ),
-        # all of them
+        (_NORM.format(axes="(0, 1, 2)", end=_END[7:]), "is a return missing"),
+    ],
+    "my_recipe": [
+        # only the model
+        (_RECIPE.format("small('convolutional')"), "a model, then the rates"),
+        # too large
+        (_RECIPE.format("small('dense'), np.full(550, 0.003)"), "at most 10,000 are allowed"),
+        # one rate
         (
-            _SUSPECTS.format(**_OWN, end="return np.argsort(own)"),
-            r"have shape \[6\], expected \[2\]",
+            _RECIPE.format("small('convolutional'), 0.003"),
+            r"the rates have shape \[\], expected \[550\]",
         ),
-        # the most suspicious last
+        # it learns, but too little
         (
-            _SUSPECTS.format(**_OWN, end="return np.argsort(own)[:n][::-1]"),
-            "the right numbers, in another order",
+            _RECIPE.format("small('convolutional'), np.full(550, 0.003)"),
+            r"reads 9\d\.\d+% of the validation images; to beat: 98\.30%",
         ),
-        # a column of each label, for each image
+        # one score
         (
-            _SUSPECTS.format(own="probabilities[:, labels]", end="return np.argsort(own)[:n]"),
-            r"have shape \[2, 6\], expected \[2\]",
+            _RECIPE.format("keras.Sequential([keras.Input((28, 28, 1)), layers.Flatten()]), [0.1]"),
+            "can't be measured",
         ),
-        (_SUSPECTS.format(**_OWN, end="np.argsort(own)[:n]"), "is a return missing"),
     ],
 }
