@@ -15,7 +15,7 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab fresh env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev site book slides
+.PHONY: help lab fresh env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev site book slides cards
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^## /{print "\n" substr($$0, 4)} /^[a-z]+:.*##/{printf "  %-12s%s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ book: dev  ## print the whole course as build/book.pdf (needs Chromium)
 
 slides: dev  ## make slides of the lessons, in build/site/slides: one idea each
 	$(BIN)/python tools/slides.py
+
+cards: dev  ## make a deck of the glossary for Anki, build/cards.apkg
+	$(BIN)/python tools/cards.py
 
 notebooks: env  ## run every notebook (or FILES=...) and store its outputs
 	$(BIN)/python tools/run_notebooks.py $(FILES)
