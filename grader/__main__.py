@@ -192,6 +192,14 @@ def grade(course: "Course", arguments) -> int:
     return 0
 
 
+def mark(course: "Course", arguments) -> int:
+    """Read one answer after the other in the browser, and mark by hand."""
+    from grader.commands.mark import mark as read
+
+    print("\n".join(read(course, arguments.assignment, arguments.reader, arguments.share)))
+    return 0
+
+
 def regrade(course: "Course", arguments) -> int:
     """Mark one student again on request; the history keeps who asked for it, when and why."""
     from grader.commands.grade import grade as mark
@@ -273,6 +281,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--scheduler", metavar="ADDRESS", help="spread the work over Dask's workers")
     unsafe = "without a sandbox: for files you wrote yourself, never a student's"
     one.add_argument("--unsafe-own-files", action="store_true", help=unsafe)
+    one = command(mark, "")
+    one.add_argument("assignment", help="e.g. hw1")
+    text = "who reads: the history keeps it, and only this one's part is shown"
+    one.add_argument("--as", dest="reader", default="", metavar="NAME", help=text)
+    text = "share the answers out to these, and end"
+    one.add_argument("--share", nargs="+", default=[], metavar="NAME", help=text)
     for function in (feedback, export):
         one = command(function)
         if function is feedback:

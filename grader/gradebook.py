@@ -9,6 +9,7 @@ import os
 import re
 import time
 import warnings
+from dataclasses import dataclass
 
 import nbformat
 from alembic.runtime.migration import MigrationContext
@@ -19,6 +20,7 @@ from nbgrader.api import (
 from nbgrader.api import (
     Base,
     BaseCell,
+    Comment,
     Grade,
     Gradebook,
     MissingEntry,
@@ -30,7 +32,7 @@ from nbgrader.api import (
 )
 from nbgrader.dbutil import ALEMBIC_DIR
 from nbgrader.preprocessors import AssignLatePenalties, SaveCells
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import create_engine, inspect, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +46,8 @@ from grader.times import read_time
 
 # nbgrader adds to one collection while it reads another, knowingly
 warnings.filterwarnings("ignore", "Object of type .* not in session", module="nbgrader")
+
+_AS_IT_IS = {"synchronize_session": False}  # what is loaded is not searched for what an update hits
 
 
 @contextlib.contextmanager
@@ -154,6 +158,30 @@ class Locks:
     def _number(what: str) -> int:
         """Return a lock's number, which PostgreSQL and files want: below 2⁶²."""
         return int.from_bytes(hashlib.sha256(what.encode()).digest()[:8]) >> 2
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the grade book holds of one answer.
+
+    Attributes
+    ----------
+    auto, manual : float or None
+        The grader's mark and a person's.
+    unread : bool
+        A person has still to read it.
+    comment : str
+        A person's.
+    grade, comment_row : str
+        The rows that hold them; a comment may have none.
+    """
+
+    auto: float | None
+    manual: float | None
+    unread: bool
+    comment: str
+    grade: str
+    comment_row: str = ""
 
 
 class Book:
@@ -327,6 +355,100 @@ class Book:
         for student, cell, *both in query:
             marks.setdefault(student, {})[cell] = tuple(both)
         return marks
+
+    def held(self, name: str, student: str = "") -> dict[str, dict[str, Held]]:
+        """Return what the grade book holds of each answer, by student and marked cell.
+
+        Parameters
+        ----------
+        name : str
+            The assignment's.
+        student : str, optional
+            Only this one's.
+        """
+
+        def rows(kind, *columns):
+            work = SubmittedAssignment
+            query = (
+                self.gradebook.db.query(work.student_id, BaseCell.name, *columns)
+                .select_from(kind)
+                .join(SubmittedNotebook, kind.notebook_id == SubmittedNotebook.id)
+                .join(work, SubmittedNotebook.assignment_id == work.id)
+                .join(AssignmentRow, work.assignment_id == AssignmentRow.id)
+                .join(BaseCell, kind.cell_id == BaseCell.id)
+                .filter(AssignmentRow.name == name)
+            )
+            return query.filter(work.student_id == student) if student else query
+
+        found, asked = {}, (Grade.auto_score, Grade.manual_score, Grade.needs_manual_grade)
+        with _readable():
+            try:
+                said = {
+                    (who, cell): (comment or "", row)
+                    for who, cell, comment, row in rows(Comment, Comment.manual_comment, Comment.id)
+                }
+                for who, cell, auto, manual, unread, row in rows(Grade, *asked, Grade.id):
+                    comment = said.get((who, answer_of(cell)), ("", ""))
+                    one = Held(auto, manual, bool(unread), comment[0], row, comment[1])
+                    found.setdefault(who, {})[cell] = one
+            finally:
+                self.gradebook.db.rollback()  # what others write next is to be seen
+        return found
+
+    def give(
+        self, before: Held, manual: float | None, unread: bool, comment: str, go_on=lambda: True
+    ) -> bool:
+        """Enter a person's mark and comment, both or neither, unless somebody was faster.
+
+        Parameters
+        ----------
+        before : Held
+            As the person saw it.
+        manual : float or None
+        unread : bool
+            Somebody is to look at it again.
+        comment : str
+        go_on : callable, optional
+            Is asked when nobody else can write any more; False stops it.
+
+        Returns
+        -------
+        bool
+            False if the grade book holds something else by now; then nothing is changed.
+        """
+        db = self.gradebook.db
+        with _readable(), self.locks.turn():
+            if not go_on():
+                return False
+            try:
+                # formgrader knows nothing of turns: what was seen stands in the condition
+                graded = update(Grade).where(
+                    Grade.id == before.grade,
+                    Grade.auto_score.is_not_distinct_from(before.auto),
+                    Grade.manual_score.is_not_distinct_from(before.manual),
+                    Grade.needs_manual_grade == before.unread,
+                )
+                new = {"manual_score": manual, "needs_manual_grade": unread}
+                hits = [db.execute(graded.values(new), execution_options=_AS_IT_IS).rowcount]
+                if before.comment_row and comment != before.comment:
+                    held = Comment.manual_comment
+                    same = held == before.comment
+                    said = update(Comment).where(
+                        Comment.id == before.comment_row,
+                        same if before.comment else same | held.is_(None),
+                    )
+                    new = {"manual_comment": comment or None}
+                    hits.append(db.execute(said.values(new), execution_options=_AS_IT_IS).rowcount)
+                if set(hits) != {1}:
+                    db.rollback()
+                    return False
+                db.commit()
+            except BaseException:
+                db.rollback()
+                raise
+            finally:
+                db.expire_all()
+        return True
 
     def _by_hand_path(self, name: str):
         return self.course.root / "records" / ".by_hand" / f"{name}.json"

@@ -1,11 +1,14 @@
 """Who changed which marks, when and why: a line for each change, never rewritten."""
 
+import contextlib
 import datetime
 import getpass
 import json
 import os
+from pathlib import Path
 
-from grader.course import Course
+from grader.course import RECORD_BYTES, Course
+from grader.files import read_plain
 
 
 def differences(before: dict | None, after: dict) -> dict[str, tuple[float, float]]:
@@ -42,6 +45,36 @@ def said(changed: dict[str, tuple[float, float]], by_hand: dict[str, float]) -> 
     )
 
 
+def told(course: Course, name: str) -> list[dict]:
+    """Return the changes of an assignment's marks, oldest first; a damaged line is passed over.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    name : str
+        The assignment's.
+    """
+    content = read_plain(_path(course, name), RECORD_BYTES) or b""
+    lines = []
+    for line in content.decode(errors="replace").splitlines():
+        with contextlib.suppress(ValueError, RecursionError):
+            if isinstance(what := json.loads(line), dict):
+                lines.append(what)
+    return lines
+
+
+def account() -> str:
+    """Return the name of whoever runs this."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container's user may have no name
+        return str(getattr(os, "getuid", lambda: "unknown")())
+
+
+def _path(course: Course, name: str) -> Path:
+    return course.root / "records" / ".history" / f"{name}.jsonl"
+
+
 def note(course: Course, name: str, **what) -> None:
     """Write down a change of an assignment's marks.
 
@@ -53,14 +86,10 @@ def note(course: Course, name: str, **what) -> None:
     **what
         Goes to JSON.
     """
-    try:
-        who = getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container's user may have no name
-        who = str(getattr(os, "getuid", lambda: "unknown")())
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    path = course.root / "records" / ".history" / f"{name}.jsonl"
+    path = _path(course, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps({"when": now, "who": who, **what}, ensure_ascii=False)
+    line = json.dumps({"when": now, "who": account(), **what}, ensure_ascii=False)
     with path.open(
         "a", encoding="utf-8", errors="replace"
     ) as file:  # in one write: lines stay whole

@@ -28,7 +28,7 @@ from grader.gradebook import Book
 from libs import ROOT
 
 COMMANDS = [
-    *("release", "collect", "grade", "feedback", "export", "regrade", "weigh", "report"),
+    *("release", "collect", "grade", "mark", "feedback", "export", "regrade", "weigh", "report"),
     *("roster", "due", "extend", "backup", "restore", "forget", "total"),
     *("solutions", "student-copy", "prove", "pack"),
 ]

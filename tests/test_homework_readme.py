@@ -7,6 +7,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import urllib.parse
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -64,6 +66,22 @@ def course(tmp_path_factory):
     return root
 
 
+def marked(command: list[str], course: Path) -> str:
+    """Start the page, give one mark on it, stop it; return what the command said last."""
+    started = subprocess.Popen(command, cwd=course, stdout=subprocess.PIPE, text=True)
+    try:
+        started.stdout.readline()
+        url = f"{started.stdout.readline().strip()}q/words/s1001"
+        page = urllib.request.urlopen(url).read().decode()
+        version = re.search(r'name="version" value="(\w+)"', page)[1]
+        form = urllib.parse.urlencode({"points": "2.5", "version": version})
+        urllib.request.urlopen(url, form.encode()).close()
+    finally:
+        started.terminate()
+        said, _ = started.communicate(timeout=60)
+    return said
+
+
 @pytest.mark.sandbox
 def test_the_commands_of_the_page_do_the_whole_round(course):
     said = {}
@@ -74,6 +92,9 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         assert words[0] == "python"
         if "--yes" in words:
             shutil.copytree(course / "homework", before)
+        if words[3] == "mark":
+            said["-m grader mark"] = marked([sys.executable, *words[1:]], course)
+            continue
         done = subprocess.run(
             [sys.executable, *words[1:]],
             cwd=course,
@@ -84,8 +105,9 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         said.setdefault(" ".join(words[1:4]), done.stdout)
-    steps = ["prove", "release", "pack", "roster", "collect", "grade", "feedback", "export"]
+    steps = ["prove", "release", "pack", "roster", "collect", "grade", "mark", "feedback"]
     steps += [
+        "export",
         "report",
         "total",
         "student-copy",
@@ -100,6 +122,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     assert list(said)[:2] == ["-m grader prove", "-m grader release"]
     assert [s.split()[2] for s in said if s.startswith("-m grader")] == steps
     assert (course.parent / "course-for-students/README.md").is_file()
+    assert said["-m grader mark"] == "hw1: words: 1 of 3 read\n"
     assert said["-m grader roster"].startswith(f"{STUDENTS} people in ")
     assert "standardise-test counts not at all" in said["-m grader weigh"]
     assert said["-m grader regrade"].endswith("s1001: 22 of 22 by the tests\n")
@@ -125,5 +148,5 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     with (before / "export/hw1-moodle.csv").open(newline="") as file:
         marks = {row["Full name"]: float(row["Grade"]) for row in csv.DictReader(file)}
     assert len(marks) == STUDENTS
-    assert marks["Student 1001"] == 22  # right, but for what a person reads
+    assert marks["Student 1001"] == 24.5  # right, and a person read its words
     assert all(mark < 22 for who, mark in marks.items() if who != "Student 1001")

@@ -92,6 +92,24 @@ def feedback(course: Course, name: str, students=(), zipped: str = "") -> list[P
     return [*written, *([archive.path] if zipped and archive.count else [])]
 
 
+def preview(course: Course, book: Book, assignment, student: str, renderer: Renderer) -> str:
+    """Return a student's page as it would be written now.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    book : grader.gradebook.Book
+    assignment : grader.assignment.Assignment
+    student : str
+        Who is graded.
+    renderer : grader.trusted.renderer.Renderer
+    """
+    name, cells = assignment.name, list(assignment.of_kind("test", "manual"))
+    record = course.record(name, student)
+    about = _about(course, record, assignment.title, marks(book, cells, name, student))
+    return _made(course, record, about, renderer)
+
+
 class _Zip:
     """What an LMS takes back, written whole or not at all.
 

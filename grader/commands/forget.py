@@ -40,8 +40,8 @@ def forget(course: Course, student: str, really: bool = False) -> list[str]:
     if not is_id(student):
         raise CourseError(f"{student!r} is no id of a student.")
     paths = _paths(course, student)
-    kept = course.root / "roster.csv"
-    listed = kept.exists() and student in Roster(kept).ids.values()
+    roster = course.root / "roster.csv"
+    listed = roster.exists() and student in Roster(roster).ids.values()
     with Book(course) as book:
         known = book.knows(student)
         if not paths and not listed and not known:
@@ -60,10 +60,11 @@ def forget(course: Course, student: str, really: bool = False) -> list[str]:
                 extend(course, student, name, "", "")
         for path in (course.root / "records" / ".history").glob("*.jsonl"):
             _without_lines(path, student)
-        for path in (course.root / "records" / ".by_hand").glob("*.json"):
-            _without_key(path, student)
+        for kept in (".by_hand", ".marking"):
+            for path in (course.root / "records" / kept).glob("*.json"):
+                _without_key(path, student)
         if listed:
-            _without_row(kept, student)
+            _without_row(roster, student)
     return [
         *(f"deleted: {line}" for line in lines),
         "Write the tables again: export, report, total",

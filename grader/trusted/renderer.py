@@ -263,7 +263,7 @@ def _pages():
     from nbconvert.filters.ansi import ansi2html
     from nbconvert.filters.highlight import Highlight2HTML
 
-    names = ("feedback", "summary")
+    names = ("feedback", "summary", "cell", "answer")
     texts = {n: (_FOLDER / f"{n}.html.j2").read_text(encoding="utf-8") for n in names}
     pages = Environment(
         loader=DictLoader(texts), autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -303,12 +303,8 @@ def _feedback(path: str, about: dict, as_notebook: bool = False) -> str:
                 cells.append(nbformat.v4.new_markdown_cell(text))
         notebook.cells = cells
         return nbformat.writes(notebook)
-    pages = pages.overlay()
-    pages.filters = pages.filters | {
-        "words": lambda text: Markup(with_formulas(_markdown(text, {}), 2, level)),
-        "rich": lambda page: Markup(with_formulas(page, 2, level)),
-    }
-    return pages.get_template("feedback").render(
+    page = _with_words(pages, level).get_template("feedback")
+    return page.render(
         about=about,
         cells=notebook.cells,
         rows={row["cell"]: row for row in about["rows"]},
@@ -316,4 +312,59 @@ def _feedback(path: str, about: dict, as_notebook: bool = False) -> str:
     )
 
 
-WORK = {"markdown": _markdown, "code": _code, "output": _output, "feedback": _feedback}
+def _with_words(pages, level: list[int]):
+    """Return templates that lay out Markdown, with headings that go on from a level."""
+    from markupsafe import Markup
+
+    pages = pages.overlay()
+    pages.filters = pages.filters | {
+        "words": lambda text: Markup(with_formulas(_markdown(text, {}), 2, level)),
+        "rich": lambda page: Markup(with_formulas(page, 2, level)),
+    }
+    return pages
+
+
+def _answer(path: str, names: list[str], released: list[tuple[str, dict]]) -> str:
+    """Return a piece of a graded notebook: some cells, and what the student put around them.
+
+    Parameters
+    ----------
+    path : str
+        Of the graded notebook.
+    names : list of str
+        Of the cells.
+    released : list of tuple of str and dict
+        The texts of the assignment itself, with their pasted pictures; they are left out, and end
+        what belongs to a cell.
+    """
+    cells = nbformat.read(path, as_version=4).cells
+    own = {as_markdown(_markdown(*text)) for text in released}
+    named = [cell.metadata.get("nbgrader", {}).get("grade_id", "") for cell in cells]
+    ends = [bool(name) or cell.source in own for name, cell in zip(named, cells, strict=True)]
+    shown = set()
+    for at in (at for at, name in enumerate(named) if name in names):
+        first, last = at, at + 1
+        while first and not ends[first - 1]:
+            first -= 1
+        while last < len(cells) and not ends[last]:
+            last += 1
+        shown |= set(range(first, last))
+    page = _with_words(_pages(), [2]).get_template("answer")
+    return page.render(cells=[cells[at] for at in sorted(shown)])
+
+
+def _text(text: str, attachments: dict, code: bool) -> str:
+    """Return a text of the assignment's as a piece of a page."""
+    if code:
+        return str(_pages().filters["code"](text))
+    return with_formulas(_markdown(text, attachments), 2, [2])
+
+
+WORK = {
+    "markdown": _markdown,
+    "code": _code,
+    "output": _output,
+    "feedback": _feedback,
+    "answer": _answer,
+    "text": _text,
+}
