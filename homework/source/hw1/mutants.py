@@ -156,6 +156,23 @@ MUTANTS = {
         [("tf.reduce_sum", "tf.reduce_mean")],
         "not their mean",
     ),
+    # what somebody tries who wants the points without the answer
+    "a loop over all pairs": (
+        "distances",
+        "def distances(a, b):\n"
+        "    return np.array([[sum((float(p) - float(q)) ** 2 for p, q in zip(x, y)) for y in b] "
+        "for x in a])\n",
+        "does a loop never end?",
+    ),
+    "each weight moved a little": (
+        "gradient",
+        "def loss_and_gradient(w, b, X, y):\n"
+        "    def loss(w, b):\n"
+        "        return np.mean((X @ w + b - y) ** 2)\n\n"
+        "    slopes = [loss(w + h, b) - loss(w - h, b) for h in np.eye(len(w)) / 100]\n"
+        "    return loss(w, b), np.array(slopes) * 50, (loss(w, b + 1) - loss(w, b - 1)) / 2\n",
+        "does a loop never end?",
+    ),
     "an endless loop": (
         "square-root",
         [("for _ in range(steps):", "while True:")],

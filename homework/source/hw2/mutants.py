@@ -83,6 +83,19 @@ MUTANTS = {
         "        return powers / powers.sum(axis=1, keepdims=True)\n",
         "another row has larger ones",
     ),
+    "TensorFlow's softmax, as it comes": (
+        "softmax",
+        "def softmax(scores):\n    return tf.nn.softmax(scores)\n",
+        "softmax",
+    ),
+    "TensorFlow's cross-entropy, as it comes": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    return tf.reduce_mean(\n"
+        "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)\n"
+        "    )\n",
+        "cross_entropy",
+    ),
     "sum for mean": ("cross-entropy", [("np.mean", "np.sum")], "the mean is missing"),
     "neither mean nor sum": ("cross-entropy", [("np.mean(", "(")], "mean over an axis missing"),
     "minus forgotten": ("cross-entropy", [("np.mean(", "-np.mean(")], "minus is missing"),
@@ -337,8 +350,9 @@ MUTANTS = {
 # name: {grade_id: change}
 VARIANTS = {
     "softmax, loss and gradient by TensorFlow": {
-        "softmax": "def softmax(scores):\n    return tf.nn.softmax(scores, axis=-1)\n",
+        "softmax": "def softmax(scores):\n    return tf.nn.softmax(tf.cast(scores, tf.float64))\n",
         "cross-entropy": "def cross_entropy(scores, labels):\n"
+        "    scores = tf.cast(scores, tf.float64)\n"
         "    return tf.reduce_mean(\n"
         "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)\n"
         "    )\n",

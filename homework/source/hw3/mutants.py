@@ -401,6 +401,29 @@ MUTANTS = {
         "    return np.zeros(len(mean)) if found is None else found\n",
         "kl(…)",
     ),
+    "slopes without a tape": (
+        "encode",
+        "def encode(x, weights):\n"
+        "    W1, b1, W2, b2, _, _ = map(np.float64, weights)\n"
+        "    h = x @ W1 + b1\n"
+        "    return np.where(h > 0, h, 0.1 * h) @ W2 + b2\n\n\n"
+        "def decode(z, weights):\n"
+        "    W1, _, W2, _, c1, c2 = map(np.float64, weights)\n"
+        "    h = z @ W2.T + c1\n"
+        "    return np.where(h > 0, h, 0.1 * h) @ W1.T + c2\n\n\n"
+        "def slopes(x, weights):\n"
+        "    x, weights = np.float64(x), [np.float64(w) for w in weights]\n"
+        "    found = [np.zeros(w.shape) for w in weights]\n"
+        "    for w, slope in zip(weights, found):\n"
+        "        for i in range(w.size):\n"
+        "            for step in (1e-6, -1e-6):\n"
+        "                w.flat[i] += step\n"
+        "                loss = np.mean(decode(encode(x, weights), weights) ** 2)\n"
+        "                slope.flat[i] += loss / (2 * step)\n"
+        "                w.flat[i] -= step\n"
+        "    return found\n",
+        "does a loop never end?",
+    ),
     "nothing moves": (
         "train-step",
         TOY + "    return tf.reduce_mean((rebuild(x, weights) - x) ** 2)\n",

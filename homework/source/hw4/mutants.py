@@ -247,6 +247,18 @@ MUTANTS = {
         ],
         "numbers of a picture",
     ),
+    "the same network for any pictures": (
+        "network",
+        [
+            ("def train_network", "KEPT = []\n\n\ndef train_network"),
+            (
+                "    network, epochs = build(design), 7",
+                "    if KEPT:\n        return KEPT[0]\n"
+                "    network, epochs = build(design), 1\n    KEPT.append(network)",
+            ),
+        ],
+        "does not learn from the images and labels",
+    ),
     "larger than it says": (
         "network",
         [

@@ -89,6 +89,17 @@ MUTANTS = {
         [("allow_pickle=False", "allow_pickle=True")],
         "an entry is a pickled object",
     ),
+    "looks for the mark of objects": (
+        "checkpoint",
+        [
+            ("allow_pickle=False", "allow_pickle=True"),
+            (
+                "    with np.load",
+                "    if b\"'|O'\" in whole:\n        raise ValueError\n    with np.load",
+            ),
+        ],
+        "an entry is a pickled object",
+    ),
     "unpickles first": (
         "checkpoint",
         [
@@ -311,6 +322,30 @@ MUTANTS = {
             )
         ],
         "something else than the one you saved",
+    ),
+    "looks for a word": (
+        "hand-over",
+        [
+            (
+                "        return keras.saving.load_model(path)",
+                "        if b'Lambda' in path.read_bytes():\n"
+                "            raise ValueError\n"
+                "        return keras.saving.load_model(path, safe_mode=False)",
+            )
+        ],
+        "from_bytes",
+    ),
+    "looks for a class's name": (
+        "hand-over",
+        [
+            (
+                "        return keras.saving.load_model(path)",
+                '        if b\'"class_name": "Lambda"\' in path.read_bytes():\n'
+                "            raise ValueError\n"
+                "        return keras.saving.load_model(path, safe_mode=False)",
+            )
+        ],
+        "it runs what strangers wrote",
     ),
     "whatever a file brings along": (
         "hand-over",
