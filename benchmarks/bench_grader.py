@@ -19,11 +19,11 @@ from nbgrader.api import Gradebook
 from tqdm import tqdm
 
 from benchmarks import row
+from grader.commands.sample import KINDS, make_class
 from grader.course import Course
 from grader.files import write
 from grader.stored import frozen
 from grader.submission import kind
-from tools.make_class import KINDS, make_class
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME, CLASS, SAMPLE = "hw1", 40, len(KINDS)

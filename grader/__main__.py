@@ -223,6 +223,15 @@ def weigh(course: "Course", arguments) -> int:
     return 0
 
 
+def sample(course: "Course", arguments) -> int:
+    """Make a class of plausible submissions, for a trial: right, wrong, half done, crashing."""
+    from grader.commands.sample import sample as make
+
+    name, size = arguments.assignment, arguments.size
+    print("\n".join(make(course, name, size, arguments.moodle, arguments.seed)))
+    return 0
+
+
 def prove(course: "Course", arguments) -> int:
     """Show that assignments and their tests are right."""
     from grader.commands.prove import prove as check
@@ -333,6 +342,13 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--early", action="store_true", help="even while somebody may hand in")
     one = command(student_copy, "")
     one.add_argument("folder", type=Path, help="a new one, or an empty one")
+    one = command(sample, "")
+    one.add_argument("assignment", help="e.g. hw1")
+    one.add_argument("size", type=int, help="how many students")
+    text = "write a Moodle export, for collect, instead"
+    one.add_argument("--moodle", type=Path, metavar="ZIP", help=text)
+    text = "another one, another class (default: 0)"
+    one.add_argument("--seed", type=int, default=0, metavar="N", help=text)
     workers(command(prove, "*"))
     one = command(pack)
     one.add_argument("--file", type=Path, help="your notebook (default: hw1.ipynb for hw1)")

@@ -22,8 +22,8 @@ from traitlets.config import Config
 from grader import ROOT, AssignmentError
 from grader.check import test
 from grader.files import digest
-from grader.markers import HIDDEN_TESTS, SOLUTION, STORED
-from grader.stored import FILE, frozen
+from grader.markers import HIDDEN_TESTS
+from grader.stored import FILE, frozen, read_source
 from grader.submission import clean, grade_id, kind, name_cells, read_notebook, same
 
 _STUB = Config(
@@ -117,15 +117,7 @@ class Assignment:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.name = Path(folder), Path(folder).name
-        path = self.folder / f"{self.name}.ipynb"
-        if not path.is_file():
-            raise AssignmentError(f"{path} is missing.")
-        content = path.read_bytes()
-        try:
-            self.written = nbformat.reads(content.decode(), as_version=4)
-        except Exception as error:  # what nbformat raises is no one kind
-            raise AssignmentError(f"{path} is not a notebook: {str(error)[:100]}") from None
-        self._check_markers()
+        content, self.written = read_source(self.folder)
         self.source = frozen(self.folder, self.written)
         if self.source is not self.written:
             content += (self.folder / FILE).read_bytes()
@@ -189,12 +181,6 @@ class Assignment:
         }
         notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **own}
         return notebook
-
-    def _check_markers(self) -> None:
-        for cell in self.written.cells:
-            for region in (SOLUTION, HIDDEN_TESTS, STORED):
-                if problem := region.problem(cell.source):
-                    raise AssignmentError(f"{self.name}, cell {grade_id(cell)}: {problem}.")
 
     def merge(self, content: bytes) -> Merged:
         """Put a submission into the order of its source, with locked cells as they were.

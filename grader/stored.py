@@ -89,6 +89,62 @@ def frozen(folder: Path, notebook: nbformat.NotebookNode) -> nbformat.NotebookNo
     return notebook
 
 
+def read_source(folder: Path) -> tuple[bytes, nbformat.NotebookNode]:
+    """Return an assignment's source, as a file and as a notebook whose code is Python.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+
+    Raises
+    ------
+    AssignmentError
+        It is missing, no notebook, or a cell has a syntax error or a marker that can't be read; the
+        message says where.
+    """
+    name = Path(folder).name
+    path = Path(folder) / f"{name}.ipynb"
+    if not path.is_file():
+        raise AssignmentError(f"{path} is missing.")
+    content = path.read_bytes()
+    try:
+        notebook = nbformat.reads(content.decode(), as_version=4)
+    except Exception as error:  # what nbformat raises is no one kind
+        raise AssignmentError(f"{path} is not a notebook: {str(error)[:100]}") from None
+    for cell in notebook.cells:  # first: a marker that lost its # is no Python, either
+        for region in (SOLUTION, HIDDEN_TESTS, STORED):
+            if problem := region.problem(cell.source):
+                raise AssignmentError(f"{name}, cell {grade_id(cell)}: {problem}.")
+    for place, cell in enumerate(notebook.cells, 1):
+        if cell.cell_type != "code":
+            continue
+        which = f"{name}, cell {grade_id(cell) or place}"
+        try:
+            _parse(cell.source, kind(cell) in ("given", "answer", "manual"))
+        except SyntaxError as error:
+            text = f": {error.text.strip()}" if error.text else ""
+            raise AssignmentError(f"{which}, line {error.lineno}: {error.msg}{text}") from None
+        except ValueError as error:  # a NUL
+            raise AssignmentError(f"{which}: {error}") from None
+    return content, notebook
+
+
+def _parse(source: str, in_kernel: bool) -> None:
+    """Raise what is wrong with a cell's syntax; only a kernel knows ``await`` and ``%``."""
+    try:
+        ast.parse(source)
+    except SyntaxError as first:
+        if not in_kernel:
+            raise
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        try:
+            flags = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+            compile(TransformerManager().transform_cell(source), "cell", "exec", flags)
+        except SyntaxError:
+            raise first from None
+
+
 def state(notebook: nbformat.NotebookNode) -> str:
     """Return a hash of all that the stored numbers depend on."""
     parts = [c.source for c in notebook.cells if kind(c) in ("setup", "answer", "test")]
@@ -108,8 +164,7 @@ def renew(folder: Path) -> bool:
     bool
         Whether they were made.
     """
-    path = Path(folder) / f"{Path(folder).name}.ipynb"
-    notebook = nbformat.reads(path.read_bytes().decode(), as_version=4)
+    _, notebook = read_source(folder)
     try:
         frozen(folder, notebook)
     except AssignmentError:

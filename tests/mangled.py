@@ -28,8 +28,8 @@ from grader.commands.collect import collect
 from grader.commands.export import export
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
+from grader.commands.sample import make_class
 from grader.course import Course
-from tools.make_class import make_class
 
 
 def zipped(files: dict[str, bytes]) -> bytes:

@@ -15,13 +15,13 @@ from in_browser import PICTURES, jupyter, load_axe
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
 from grader.commands.report import report
+from grader.commands.sample import make_class
 from grader.course import Course
 from grader.files import write
 from grader.gradebook import Book
 from grader.trusted import renderer
 from grader.trusted.sanitise import safe_outputs
 from libs import ROOT
-from tools.make_class import make_class
 
 pytestmark = [
     pytest.mark.browser,

@@ -1,4 +1,4 @@
-"""``tools/make_class.py`` makes a class that tries every kind of submission, twice the same."""
+"""``python -m grader sample`` makes a class that tries every kind of submission, twice the same."""
 
 import subprocess
 import sys
@@ -7,11 +7,10 @@ import mangled
 import pytest
 from grader_mini import write_course
 
-from grader import ROOT
 from grader.assignment import Assignment
 from grader.commands.collect import collect
-from grader.course import Course
-from tools.make_class import CRASHES, KINDS, make_class, moodle
+from grader.commands.sample import CRASHES, KINDS, make_class, moodle, sample
+from grader.course import Course, CourseError
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 MUTANTS = """MUTANTS = {
@@ -67,7 +66,7 @@ def test_a_class_has_every_kind_of_submission(course):
 
 
 def test_a_class_is_written_as_moodle_exports_it(course, tmp_path):
-    command = [sys.executable, ROOT / "tools" / "make_class.py", "--course", course.root]
+    command = [sys.executable, "-m", "grader", "--course", course.root, "sample"]
     command += ["--moodle", tmp_path / "class.zip", "hw0", "3"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.count("\n") == 4
@@ -100,7 +99,32 @@ def test_it_goes_the_whole_way(course, tmp_path):
 
 
 def test_a_class_of_an_assignment_that_is_not_there_is_refused(course):
-    command = [sys.executable, ROOT / "tools" / "make_class.py", "--course", course.root]
+    command = [sys.executable, "-m", "grader", "--course", course.root, "sample"]
     done = subprocess.run([*command, "hw9", "3"], capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "make_class: There is no assignment 'hw9'. There are: hw0.\n"
+    assert done.stderr == "grader: There is no assignment 'hw9'. There are: hw0.\n"
+
+
+def test_who_is_right_answers_everything_slow_cells_too(tmp_path):
+    root = write_course(tmp_path / "course")
+    path = root / "source" / "hw0" / "hw0.ipynb"
+    text = path.read_text()
+    assert '"id": "double",\n   "metadata": {' in text
+    path.write_text(text.replace('"id": "double",\n   "metadata": {',
+                                 '"id": "double",\n   "metadata": {"tags": ["slow"],'))  # fmt: skip
+    assignment = Course(root).assignment("hw0")
+    what, content = make_class(assignment, 1)["1001"]
+    assert what == "right"
+    assert assignment.merge(content).unanswered == set()
+
+
+def test_a_made_class_writes_over_nobody_s_work(course):
+    there = course.root / "submitted" / "1002" / "hw0" / "hw0.ipynb"
+    there.parent.mkdir(parents=True)
+    there.write_text("Ada's")
+    with pytest.raises(CourseError, match="is it somebody's work"):
+        sample(course, "hw0", 3, None)
+    assert there.read_text() == "Ada's"
+    assert [path.name for path in (course.root / "submitted").iterdir()] == ["1002"]
+    with pytest.raises(CourseError, match="A class of 0 is none"):
+        sample(course, "hw0", 0, None)

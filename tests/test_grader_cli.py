@@ -30,7 +30,7 @@ from libs import ROOT
 COMMANDS = [
     *("release", "collect", "grade", "mark", "feedback", "export", "regrade", "weigh", "report"),
     *("roster", "due", "extend", "backup", "restore", "forget", "total"),
-    *("solutions", "student-copy", "prove", "pack"),
+    *("solutions", "student-copy", "sample", "prove", "pack"),
 ]
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see grader.gradebook
 CLASS = {

@@ -150,3 +150,29 @@ def test_a_wide_literal_stands_on_lines_of_its_own():
 
 def test_in_its_source_a_value_is_itself():
     assert stored("x") == "x"
+
+
+BROKEN = "x = 1\nfor i in range(3)\n    print(i)"
+
+
+@pytest.mark.parametrize("place", range(len(CELLS) - 1))
+def test_a_syntax_error_in_any_cell_is_told_in_a_line_by_release_and_prove(place, tmp_path):
+    cells = list(CELLS)
+    kind, name, source, points = cells[place]
+    cells[place] = (kind, name, f"{source}\n{BROKEN}", points)
+    made = Course(write_course(tmp_path, cells))
+    line = source.count("\n") + 3
+    for does in (release, lambda course, _: course.assignment("hw0")):
+        with pytest.raises(AssignmentError) as told:
+            does(made, "hw0")
+        says = f"hw0, cell {name}, line {line}: expected ':': for i in range(3)"
+        assert str(told.value) == says
+    assert not (tmp_path / "release").exists()
+
+
+def test_what_a_kernel_takes_is_no_syntax_error_where_a_kernel_runs_it(tmp_path):
+    cells = [*CELLS, ("given", "magic", "%time sum(range(3))\nawait something()", 0)]
+    assert Course(write_course(tmp_path / "a", cells)).assignment("hw0")
+    cells = [*CELLS, ("setup", "magic", "%matplotlib inline", 0)]
+    with pytest.raises(AssignmentError, match="hw0, cell magic, line 1: invalid syntax"):
+        Course(write_course(tmp_path / "b", cells)).assignment("hw0")

@@ -1,20 +1,19 @@
-"""Make a class of plausible submissions of an assignment: for trials, tests and benchmarks.
+"""``python -m grader sample``: a class of plausible submissions, for trials and tests.
 
 Of ten students three are right (some by another way than the source), four are wrong in one or two
 answers (the mistakes are those of mutants.py), one stops half-way, one hands in code that crashes,
 and one hands in the notebook as it was released. The same class comes out every time.
 """
 
-import argparse
+import io
 import random
-import sys
 import zipfile
 import zlib
 from pathlib import Path
 
 import nbformat
 
-from grader.assignment import Assignment, AssignmentError
+from grader.assignment import Assignment
 from grader.commands.prove import changed, read_mutants
 from grader.course import Course, CourseError
 from grader.files import write
@@ -64,7 +63,7 @@ def make_class(assignment: Assignment, size: int, seed: int = 0) -> dict[str, tu
             what = f"wrong: {', '.join(chosen.values())}"
         answers = {
             grade_id(cell): SOLUTION.unmarked(cell.source)
-            for cell in changed(assignment, changes).cells
+            for cell in changed(assignment, changes, slow_too=True).cells
             if grade_id(cell) in names
         }
         if kind in ("half", "unfilled"):
@@ -110,46 +109,48 @@ def moodle(assignment: str, students: dict[str, bytes]) -> dict[str, bytes]:
     return files
 
 
-def main() -> int:
-    """Write a class to disk; return the exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("assignment", help="e.g. hw1")
-    parser.add_argument("size", type=int, help="how many students")
-    parser.add_argument(
-        "--course",
-        type=Path,
-        default=Path("homework"),
-        help="the course's folder (default: homework)",
-    )
-    parser.add_argument(
-        "--moodle", type=Path, metavar="ZIP", help="write a Moodle export, for collect, instead"
-    )
-    parser.add_argument(
-        "--seed", type=int, default=0, help="each seed makes another class (default: 0)"
-    )
-    options = parser.parse_args()
-    try:
-        course = Course(options.course)
-        students = make_class(course.assignment(options.assignment), options.size, options.seed)
-    except (AssignmentError, CourseError) as error:
-        print(f"make_class: {error}", file=sys.stderr)
-        return 1
-    file = f"{options.assignment}.ipynb"
-    if options.moodle:
-        contents = {student: content for student, (_, content) in students.items()}
-        with zipfile.ZipFile(options.moodle, "w", zipfile.ZIP_DEFLATED) as archive:
-            for path, content in moodle(options.assignment, contents).items():
-                archive.writestr(path, content)
+def sample(course: Course, name: str, size: int, path: Path | None, seed: int = 0) -> list[str]:
+    """Write a class to disk.
+
+    Parameters
+    ----------
+    course : grader.course.Course
+    name : str
+        The assignment's.
+    size : int
+        How many students.
+    path : pathlib.Path or None
+        A zip as Moodle exports it; else it goes where ``grade`` finds it.
+    seed : int
+        Another one, another class.
+
+    Returns
+    -------
+    list of str
+        What is special about each, and where they are.
+
+    Raises
+    ------
+    grader.course.CourseError
+        The size is none, or somebody's work is where one would be written.
+    """
+    if size < 1:
+        raise CourseError(f"A class of {size} is none: give a number from 1.")
+    students = make_class(course.assignment(name), size, seed)
+    if path:
+        zipped = io.BytesIO()
+        with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+            contents = {student: content for student, (_, content) in students.items()}
+            for inside, content in moodle(name, contents).items():
+                archive.writestr(inside, content)
+        write(path, zipped.getvalue())
     else:
-        for student, (_, content) in students.items():
-            write(course.root / "submitted" / student / options.assignment / file, content)
-    for student, (what, _) in students.items():
-        print(f"{student}  {what}")
-    print(f"in {options.moodle or course.root / 'submitted'}")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        folders = {student: course.root / "submitted" / student / name for student in students}
+        for student, folder in folders.items():
+            file = folder / f"{name}.ipynb"
+            if file.exists() and file.read_bytes() != students[student][1]:
+                raise CourseError(f"{file} is there already: is it somebody's work? Use --moodle.")
+        for student, folder in folders.items():
+            write(folder / f"{name}.ipynb", students[student][1])
+    lines = [f"{student}  {what}" for student, (what, _) in students.items()]
+    return [*lines, f"in {path or course.root / 'submitted'}"]
