@@ -26,6 +26,19 @@ def load_axe(page):
     page.evaluate(source.read_text("utf-8"))
 
 
+def serious_faults(page):
+    """Return what axe finds serious or critical on a page opened as a file, with up to 3 places."""
+    from axe_playwright_python.sync_playwright import Axe
+
+    # `preload` reads style sheets by a request that such a page may not make
+    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
+    return [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
+        for fault in found["violations"]
+        if fault["impact"] in ("serious", "critical")
+    ]
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

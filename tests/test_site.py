@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pytest
+from in_browser import serious_faults
 
 from libs import ROOT
 
@@ -117,18 +118,9 @@ def opened(browser, site):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (360, "dark")])
 def test_a_page_is_for_everyone(opened, name, width, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     page = opened(name, viewport={"width": width, "height": 900}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    # `preload` reads style sheets by a request that a page opened as a file may not make
-    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
-    serious = [
-        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_faults(page) == []
 
 
 def test_pads_and_planes_answer_without_a_kernel(opened):

@@ -1,6 +1,7 @@
 """Slides of the lessons: one idea each, gone through by keyboard, from a file."""
 
 import pytest
+from in_browser import serious_faults
 
 from tools import slides
 
@@ -97,8 +98,6 @@ def test_keys_go_from_slide_to_slide(opened):
 
 @pytest.mark.parametrize("width", [1366, 360])
 def test_slides_are_for_everyone(opened, width):
-    from axe_playwright_python.sync_playwright import Axe
-
     page = opened(LESSON)
     page.set_viewport_size({"width": width, "height": 768})
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -107,10 +106,4 @@ def test_slides_are_for_everyone(opened, width):
     if width > 1000:  # nearly all fit the window
         heights = page.evaluate("[...document.querySelectorAll('.slide')].map(s => s.offsetHeight)")
         assert sum(height <= 768 for height in heights) >= 0.9 * len(heights)
-    found = Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
-    serious = [
-        (fault["id"], [node["html"][:200] for node in fault["nodes"][:3]])
-        for fault in found["violations"]
-        if fault["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_faults(page) == []
