@@ -168,8 +168,10 @@ LEAKS = {
     ),
     "it warns": ("import warnings\ndef double(x):\n    warnings.warn(str(x))\n    return 0", ""),
     "through a file": (
-        "def double(x):\n    open('/tmp/x', 'a').write(str(x))\n    return 0",
-        "import os\nprint(open('/tmp/x').read() if os.path.exists('/tmp/x') else '')",
+        "import tempfile as t\ndef double(x):\n    open(t.gettempdir() + '/x', 'a').write(str(x))\n"
+        "    return 0",
+        "import os, tempfile\nx = tempfile.gettempdir() + '/x'\n"
+        "print(open(x).read() if os.path.exists(x) else '')",
     ),
     "through a thread": (
         f"{LOG}import threading, time\ndef double(x):\n    seen.append(x)\n    return 0",
