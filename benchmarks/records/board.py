@@ -78,7 +78,7 @@ def draw(rows: list[tuple[Results, str]]) -> None:
         axes.annotate(results.name, (s, 100 * a), xytext=(6, 6), textcoords="offset points")
     axes.set(xscale="log", xlabel="seconds of training, two cores", ylabel="accuracy, %")
     axes.set_title("Circles: records; squares: peers and the reference; bars: standard errors")
-    axes.margins(x=0.2, y=0.15)
+    axes.margins(x=0.3, y=0.15)
     figure.tight_layout()
     with replacing(PICTURE) as file:
         figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
