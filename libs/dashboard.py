@@ -243,8 +243,8 @@ class Dashboard(keras.callbacks.Callback):
         for column, (panel, name) in enumerate(zip(panels, ("Loss", "Accuracy"), strict=True), 1):
             for (part, rows), colour in zip(curves, ("#1a8fe3", "#d55e00"), strict=True):
                 panel.plot(*np.array(rows, float)[[0, column]], color=colour, lw=1.3, label=part)
-            panel.set(title=name, xlabel="step")
-        panels[0].legend()
+            panel.set(title=name, xlabel="step", visible=panel.dataLim.y1 >= panel.dataLim.y0)
+        panels[0].legend(handles=[line for line in panels[0].lines if line.get_xdata().size])
         wall.set_axis_off()
         *_, count, shown = self._frames[-1]
         if shown:

@@ -272,6 +272,18 @@ def test_without_held_out_images_the_loss_is_shown():
     assert b.picture.alt == "Training dashboard of a loop: the loss over the steps."
 
 
+@pytest.mark.parametrize("losses", [[1.0, 0.5], [np.nan, np.nan]])
+def test_the_still_picture_has_no_panel_and_no_name_without_a_curve(losses):
+    with Dashboard() as alone, board() as beside:
+        for step, loss in enumerate(losses, 1):
+            alone.update(step, loss)
+            beside.update(step, loss, accuracy=0.5)
+    stills = alone._still(), beside._still()
+    assert [panel.get_visible() for still in stills for panel in still.axes[1:2]] == [False, True]
+    names = [[t.get_text() for t in still.axes[0].get_legend().get_texts()] for still in stills]
+    assert names == [["training"], ["training", "held-out"]]
+
+
 # ---------------------------------------------------------------- what it costs
 
 
