@@ -209,7 +209,7 @@ _EMPTY = Verdict("empty", "Not filled in yet: replace the dots, run that cell, t
 def _said(what: str, says: str) -> str:
     """Join a name and what is said of it; the verb fits a name such as "the weights of W"."""
     head = re.split(r" (?:of|after|by|in|at|for|with|from|to)\b", what)[0]
-    if re.search(r"[^suia]s$", head):  # a call ends with a bracket
+    if re.search(r"(^| )[^_ ]*[^suia_ ]s$", head):  # a call ends with a bracket; my_losses is one
         verb = says.partition(" ")[0]
         plurals = {"is": "are", "has": "have", "holds": "hold", "differs": "differ"}
         says = says.replace(verb, plurals.get(verb, verb), 1)

@@ -220,6 +220,8 @@ def test_a_failing_case_is_named_and_its_arguments_left_alone():
 @pytest.mark.parametrize(
     ("what", "verb"),
     [
+        ("my_losses of 3 images", "is"),
+        ("the losses of my_epoch", "are"),
         ("the weights", "are"),
         ("the weights after 3 steps", "are"),
         ("the biases of b", "are"),

@@ -46,7 +46,7 @@ WRONG = {
         # the lower halves
         (
             _HALVES.format("return tf.reshape(flat, [-1, 28, 28, 1])[:, 14:]"),
-            "are 392 too large, everywhere",
+            "is 392 too large, everywhere",
         ),
         # no channel
         (
@@ -64,7 +64,7 @@ WRONG = {
             r"ha(s|ve) shape \[4, 14, 28, 1\]",
         ),
         # every other row
-        (_HALVES.format("return tf.reshape(flat, [-1, 28, 28, 1])[:, ::2]"), "differ in"),
+        (_HALVES.format("return tf.reshape(flat, [-1, 28, 28, 1])[:, ::2]"), "differs in"),
         # for two images only
         (
             _HALVES.format("return tf.reshape(flat, [2, 28, 28, 1])[:, :14]"),

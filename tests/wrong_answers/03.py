@@ -47,7 +47,7 @@ WRONG = {
                 "p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)\n"
                 "    return -np.log(p[np.arange(len(labels)), labels])"
             ),
-            "of rows of very different size hold NaN",
+            "of rows of very different size holds NaN",
         ),
         # the largest of the whole batch
         (
@@ -55,12 +55,12 @@ WRONG = {
                 "m = scores.max()\n    sums = m + np.log(np.exp(scores - m).sum(axis=1))\n"
                 f"    return sums - {_RIGHT}"
             ),
-            "of rows of very different size hold ∞",
+            "of rows of very different size holds ∞",
         ),
         # one number for all
         (
             _LOSSES.format(f"{_SUMS}\n    return np.mean(sums - {_RIGHT})"),
-            r"have shape \[\], expected \[3\]: is it one part, or a sum or mean",
+            r"has shape \[\], expected \[3\]: is it one part, or a sum or mean",
         ),
         # [n, 1] less [n]; its mean would be right
         (
@@ -69,7 +69,7 @@ WRONG = {
                 "    sums = m + np.log(np.exp(scores - m).sum(axis=1, keepdims=True))\n"
                 f"    return sums - {_RIGHT}"
             ),
-            r"have shape \[3, 3\], expected \[3\]: a sum or difference of \[n, 1\] with \[n\]",
+            r"has shape \[3, 3\], expected \[3\]: a sum or difference of \[n, 1\] with \[n\]",
         ),
         # the same by a sum of [n] and a largest score of [n, 1]
         (
@@ -88,12 +88,12 @@ WRONG = {
         # the wrong way round
         (
             _LOSSES.format(f"{_SUMS}\n    return {_RIGHT} - sums"),
-            "have the wrong sign",
+            "has the wrong sign",
         ),
         # the largest score not added again
         (
             _LOSSES.format(f"{_SUMS.replace('m + ', '')}\n    return sums - {_RIGHT}"),
-            "of 3 images differ in",
+            "of 3 images differs in",
         ),
         # no return
         (
@@ -112,7 +112,7 @@ WRONG = {
                 "    p = np.exp(s) / np.exp(s).sum(axis=1, keepdims=True)\n"
                 "    return -np.log(p[np.arange(len(labels)), labels])"
             ),
-            "of a p too small to write hold ∞",
+            "of a p too small to write holds ∞",
         ),
         # the other half: something small in the logarithm
         (
@@ -120,7 +120,7 @@ WRONG = {
                 "p = tf.nn.softmax(scores).numpy()[np.arange(len(labels)), labels]\n"
                 "    return -np.log(p + 1e-9)"
             ),
-            "too small to write differ in 1 of 3 places; .* 20.7233, expected 1000.69",
+            "too small to write differs in 1 of 3 places; .* 20.7233, expected 1000.69",
         ),
         # the logarithm to base 2
         (

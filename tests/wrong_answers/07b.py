@@ -19,9 +19,9 @@ WRONG = {
         # a sum in place of a mean
         (_LOOKS.format(steps=_AROUND, end=f"return np.sum({_NINE}, axis=0)"), "9 times what is"),
         # four moves
-        (_LOOKS.format(steps="(0, 1)", end=f"return np.mean({_NINE}, axis=0)"), "differ in"),
+        (_LOOKS.format(steps="(0, 1)", end=f"return np.mean({_NINE}, axis=0)"), "differs in"),
         # a mean over the images, too
-        (_LOOKS.format(steps=_AROUND, end=f"return np.mean({_NINE}, axis=(0, 1))"), "have shape"),
+        (_LOOKS.format(steps=_AROUND, end=f"return np.mean({_NINE}, axis=(0, 1))"), "has shape"),
         # all nine
         (_LOOKS.format(steps=_AROUND, end=f"return np.array({_NINE})"), "is a sum or mean"),
         # the images are averaged, not the answers
@@ -30,7 +30,7 @@ WRONG = {
                 steps=_AROUND,
                 end="return read(np.mean([np.roll(images, b, (1, 2)) for b in moves], axis=0))",
             ),
-            "differ in",
+            "differs in",
         ),
         (_LOOKS.format(steps=_AROUND, end=f"np.mean({_NINE}, axis=0)"), "is a return missing"),
     ],

@@ -60,7 +60,7 @@ WRONG = {
         # the step within all epochs, not within its own
         (
             _ROWS.format(**_ROWS_RIGHT | {"result": "order[step * batch : (step + 1) * batch]"}),
-            r"of the second epoch's first step have shape \[0\], expected \[3\]",
+            r"of the second epoch's first step has shape \[0\], expected \[3\]",
         ),
         # the same order in each epoch
         (
@@ -86,17 +86,17 @@ WRONG = {
         # one batch too many
         (
             _ROWS.format(**_ROWS_RIGHT | {"result": "order[position * batch :]"}),
-            r"of the first step have shape \[12\], expected \[3\]",
+            r"of the first step has shape \[12\], expected \[3\]",
         ),
         # images counted as steps
         (
             _ROWS.format(**_ROWS_RIGHT | {"divided": "divmod(step, count)"}),
-            "of the second epoch's first step have shape",
+            "of the second epoch's first step has shape",
         ),
         # 550 steps, whatever the number of images
         (
             _ROWS.format(**_ROWS_RIGHT | {"divided": "divmod(step, 550)"}),
-            "of the second epoch's first step have shape",
+            "of the second epoch's first step has shape",
         ),
         # another order each time it is asked
         (
@@ -113,7 +113,7 @@ WRONG = {
                 "return [layer.seed_generator.state for layer in network.layers\n"
                 "            if isinstance(layer, keras.layers.Dropout)]"
             ),
-            r"of noise, dropout in a block, dropout have shape \[1, 2\], expected \[3, 2\]",
+            r"of noise, dropout in a block, dropout has shape \[1, 2\], expected \[3, 2\]",
         ),
         # not those in a block
         (
@@ -121,7 +121,7 @@ WRONG = {
                 "return [layer.seed_generator.state for layer in network.layers\n"
                 '            if hasattr(layer, "seed_generator")]'
             ),
-            r"of noise, dropout in a block, dropout have shape \[2, 2\], expected \[3, 2\]",
+            r"of noise, dropout in a block, dropout has shape \[2, 2\], expected \[3, 2\]",
         ),
         # batch normalisation's averages, too
         (
@@ -151,7 +151,7 @@ WRONG = {
                 "known = {id(v) for v in network.weights}\n"
                 "    return [v for v in network.variables if id(v) not in known][:1]"
             ),
-            r"have shape \[1, 2\], expected \[3, 2\]",
+            r"has shape \[1, 2\], expected \[3, 2\]",
         ),
         # in another order
         (
