@@ -88,6 +88,17 @@ def report(course: "Course", arguments) -> int:
     return 0
 
 
+def similar(course: "Course", arguments) -> int:
+    """Write which people's answers share what few others wrote, side by side."""
+    install("copydetect")
+    from grader.commands.similar import similar as make
+
+    for name in arguments.assignment:
+        path, lines = make(course, name)
+        print("\n".join([*lines, str(path)]))
+    return 0
+
+
 def roster(course: "Course", arguments) -> int:
     """Keep the list of the course's people; say who is absent, and who is not in it."""
     from grader.commands.roster import roster as keep
@@ -311,6 +322,7 @@ def parser() -> argparse.ArgumentParser:
     one.usage = "python -m grader weigh hw1 [EXERCISE=N ...] [--why TEXT]"
     one.add_argument("--why", default="", metavar="TEXT", help="for the history")
     command(report)
+    command(similar)
     one = command(roster, "")
     text = "CSV with columns id and name; may have email, login, lms, lms-hw1"
     one.add_argument("file", nargs="?", type=Path, metavar="CSV", help=text)

