@@ -93,8 +93,8 @@ class Roster:
     def __init__(self, path: Path, assignment: str = "") -> None:
         self.path, self.ids, self.notes, self.more = path, {}, [], {}
         own = f"lms-{assignment}".casefold()
-        self.by_lms, self.by_number, self.by_name, self.by_sortable = (
-            defaultdict(set) for _ in range(4)
+        self.by_lms, self.by_number, self.by_name, self.by_sortable, self.by_login = (
+            defaultdict(set) for _ in range(5)
         )
         self.names, self.guessed = {}, False
         text = self._text(path)
@@ -132,6 +132,8 @@ class Roster:
             lines[student].append(number)
             self.ids[folded(raw)] = student
             self.more[student] = {key: cells.get(key, "") for key in ("name", "email", "login")}
+            if login := cells.get("login"):
+                self.by_login[folded(login)].add(student)
             if lms := cells.get(own) or cells.get("lms"):
                 self.by_lms[folded(lms)].add(student)
                 # Moodle's "Participant 7", in any language; a table's 7.0
@@ -186,8 +188,8 @@ class Roster:
     def find(self, owner: Owner) -> set[str]:
         """Return whom an export may mean."""
         named = named_by_people(owner)
-        if named and folded(owner.lms) in self.ids:
-            return {self.ids[folded(owner.lms)]}
+        if by_own := self._by_own(owner):
+            return by_own
         keys = [name_key(name) for name in ([owner.lms] if named else owner.names)]
         order = (self.by_name, self.by_sortable)[:: -1 if owner.layout == "canvas" else 1]
         by_name = next((t[key] for key in keys for t in order if key in t), set())
@@ -217,9 +219,16 @@ class Roster:
         found = self.by_lms.get(folded(owner.lms))
         return found or (not named_by_people(owner) and self.by_number.get(owner.lms)) or set()
 
+    def _by_own(self, owner: Owner) -> set[str]:
+        """Return whom the institution's own number or login means."""
+        key = folded(owner.lms)
+        if key in self.ids and (owner.own or named_by_people(owner)):
+            return {self.ids[key]}
+        return set(self.by_login.get(key, ())) if owner.own else set()
+
     def tells(self, owner: Owner) -> bool:
-        """Return whether the column ``lms`` has someone."""
-        return bool(self._by_lms(owner))
+        """Return whether someone is in the roster under what the export calls them by."""
+        return bool(self._by_lms(owner) or (owner.own and self._by_own(owner)))
 
 
 class People:

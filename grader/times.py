@@ -73,6 +73,25 @@ def read_time(text: str) -> datetime.datetime | None:
         return None
 
 
+def read_local(text: str) -> datetime.datetime | None:
+    """Return a time that a platform wrote into a name, without a zone: this machine's.
+
+    Parameters
+    ----------
+    text : str
+        As Blackboard or Brightspace has it, whose colon a name can't hold.
+
+    Examples
+    --------
+    >>> read_local("2030-03-02-23-59-00") == read_local("Mar 2, 2030 1159 PM")
+    True
+    """
+    text = re.sub(r"^(\d{4}(?:-\d\d){2})-(\d\d)-(\d\d)-(\d\d)$", r"\1 \2:\3:\4", text.strip())
+    text = re.sub(r"(?<=\D)(\d\d?)(\d\d)( ?[AP]M)?$", r"\1:\2\3", text)
+    when = read_time(text)
+    return when and when.replace(tzinfo=None).astimezone().astimezone(datetime.UTC)
+
+
 def _zone(name: str) -> datetime.tzinfo | None:
     if "/" in name:
         try:

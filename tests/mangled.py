@@ -209,6 +209,20 @@ def canvas_anonymous(stranger: Stranger, file: str, content: bytes, upload: int)
     return f"anon_{stranger.lms}_{upload}_{file}"
 
 
+def brightspace(stranger: Stranger, file: str, content: bytes, upload: int) -> str:
+    at = f"{upload // 60 % 12 or 12}{upload % 60:02} AM"
+    return f"{stranger.lms}-4711 - {stranger.name} - Jan {upload // 1440 + 1}, 2030 {at}/{file}"
+
+
+def blackboard(stranger: Stranger, file: str, content: bytes, upload: int) -> str:
+    at = f"2030-01-{upload // 1440 + 1:02}-{upload // 60 % 24:02}-{upload % 60:02}-00"
+    return f"Homework_{stranger.lms}_attempt_{at}_{file}"
+
+
+def sakai(stranger: Stranger, file: str, content: bytes, upload: int) -> str:
+    return f"Homework/{stranger.name},({stranger.lms})/Submission attachment(s)/{file}"
+
+
 def folders(stranger: Stranger, file: str, content: bytes, upload: int) -> str:
     return f"{stranger.lms}/{file}"
 
@@ -218,6 +232,9 @@ PLATFORMS = {
     "moodle-flat.zip": (moodle_flat, 8_000),
     "canvas.zip": (canvas, 100_000),
     "canvas-anonymous.zip": (canvas_anonymous, None),
+    "brightspace.zip": (brightspace, 300_000),
+    "blackboard.zip": (blackboard, None),
+    "sakai.zip": (sakai, None),
     "folders": (folders, None),
 }
 
@@ -245,7 +262,8 @@ def write_class(folder: Path, assignment: Assignment, size: int) -> dict[str, St
         for stranger in who:
             everyone[stranger.id] = stranger
             handed_in = KINDS[stranger.kind](stranger.content, f"{assignment.name}.ipynb")
-            if platform.startswith("canvas"):  # which keeps what was handed in first
+            # which keep what was handed in first
+            if platform.startswith(("canvas", "brightspace", "blackboard")):
                 handed_in = {f"old-{assignment.name}.ipynb": emptied(stranger.content)} | handed_in
             for file, content in handed_in.items():
                 upload += 1

@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from grader.__main__ import main
 from grader.commands import collect as collecting
 from grader.commands.collect import collect, settle
+from grader.commands.grade import metadata
 from grader.course import Course, CourseError, is_id
 from grader.layouts import Owner
 from grader.people import People, clean, folded, name_key
@@ -91,6 +92,24 @@ def klass(tmp_path):
 # --- whose is it? -----------------------------------------------------------------------------
 
 JANE, ROE = "Jane Doe_101_assignsubmission_", "José Roe_102_assignsubmission_"
+BOARD = "Homework 0_ first steps_"
+RECEIPT = """\
+Name: %s (%s)
+Assignment: Homework 0: first steps
+Date Submitted: Wednesday, 5 December 2029 23:59:59 o'clock EST
+Current Mark: Needs Marking
+
+Submission Field:
+There is no student submission text data for this assignment.
+
+Comments:
+Name: Somebody Else (eve)
+
+Files:
+\tOriginal filename: hw0.ipynb
+"""
+SAKAI = "My hw/Doe, Jane (Jay)(jdoe)/", "My hw/Roe, José(roe@x.org)/"
+UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca42"
 LAYOUTS = {
     "Moodle 3": ({f"{JANE}file_/hw0.ipynb": "j", f"{ROE}file_/x.ipynb": "r"}, "101 102"),
     "Moodle 4": ({f"{JANE}file/hw0.ipynb": "j", f"{ROE}file/sub/hw0.ipynb": "r"}, "101 102"),
@@ -148,6 +167,109 @@ LAYOUTS = {
         "AbC1d xYz2e",
     ),
     "Canvas, unpacked": ({"x/d_41_900_hw0.ipynb": "j", "x/r_42_901_hw0.ipynb": "r"}, "41 42"),
+    "Brightspace": (
+        {
+            "index.html": b"<title>hw0",
+            "271836-442356 - Jane Doe - Dec 5, 2029 1149 AM/hw0.ipynb": "j",
+            "271837-442356 - José Roe - Dec 5, 2029 1159 PM/deep/er/x.ipynb": "r",
+        },
+        "271836 271837",
+    ),
+    "Brightspace, flat": (
+        {
+            f"271836-442356 - Jane Doe - Dec 5, 2029 1149 AM - {JANE}file_hw0.ipynb": "j",
+            "271837-442356 - José - Roe - Dec 5, 2029 1159 PM - my - Dec 6, 2029.ipynb": "r",
+            "index.html": b"<title>hw0",
+        },
+        "271836 271837",
+    ),
+    "Brightspace, with the institution's numbers": (
+        {
+            "71836-42356 - N0123456 - Jane Doe- 5 décembre 2029 1149/hw0.ipynb": "j",
+            "71837-42356 - A00123457 - Anna-Lee Roe - 5 décembre 2029 1150/hw0.ipynb": "r",
+        },
+        "N0123456 A00123457",
+    ),
+    "Brightspace, unpacked, in groups": (
+        {
+            "hw0 Download Dec 6, 2029 803 PM/index.html": b"<title>hw0",
+            "hw0 Download Dec 6, 2029 803 PM/7-42 - Group 1 - Dec 5, 2029 1149 AM/hw0.ipynb": "j",
+            "hw0 Download Dec 6, 2029 803 PM/8-42 - Group 2 - Dec 5, 2029 1149 AM/hw0.ipynb": "r",
+        },
+        "7 8",
+    ),
+    "Blackboard": (
+        {
+            f"{BOARD}jdoe_attempt_2029-12-05-11-49-00.txt": RECEIPT % ("Jane Doe", "jdoe"),
+            f"{BOARD}jdoe_attempt_2029-12-05-11-49-00_hw0.ipynb": "j",
+            f"{BOARD}r_roe_attempt_2029-12-05-23-59-59.txt": RECEIPT % ("José Roe", "r_roe"),
+            f"{BOARD}r_roe_attempt_2029-12-05-23-59-59_x_attempt_2.ipynb": "r",
+        },
+        "jdoe r_roe",
+    ),
+    "Blackboard, without receipts": (
+        {
+            f"x/{BOARD}j_doe_attempt_2029-12-05-11-49-00_hw0.ipynb": "j",
+            f"x/{BOARD}r_doe_attempt_2029-12-05-23-59-59_hw0.ipynb": "r",
+        },
+        "j_doe r_doe",
+    ),
+    "Sakai": (
+        {
+            f"{SAKAI[0]}timestamp.txt": b"2029-12-05T10:49:00.200Z",
+            f"{SAKAI[0]}Submission attachment(s)/hw0.ipynb": "j",
+            f"{SAKAI[0]}Feedback Attachment(s)/hw0.ipynb": "what was handed back",
+            f"{SAKAI[0]}Doe, Jane (Jay)(jdoe)_submissionText.html": b"<p>see the file",
+            f"{SAKAI[1]}timestamp.txt": b"20291205104900200",
+            f"{SAKAI[1]}comments.txt": b"",
+            f"{SAKAI[1]}Submission attachment(s)/a/hw0+1.ipynb": "r",
+            "My hw/grades.csv": b"hw0,Points",
+        },
+        "jdoe roe@x.org",
+    ),
+    "Sakai, in Japanese, without the folder around": (
+        {
+            "土井,(jdoe)/timestamp.txt": b"20291205104900200",
+            "土井,(jdoe)/提出物の添付/hw0.ipynb": "j",
+            "炉,(roe)/timestamp.txt": b"20291205104900200",
+            "炉,(roe)/提出物の添付/hw0.ipynb": "r",
+            "炉,(roe)/フィードバックの添付/hw0.ipynb": "what was handed back",
+        },
+        "jdoe roe",
+    ),
+    "Sakai, without folders": (
+        {
+            "My hw/Doe, Jane(jdoe)_Submission attachment(s)_my_hw0.ipynb": "j",
+            "My hw/Doe, Jane(jdoe)__submissionText.html": b"<p>see the file",
+            "My hw/Roe, José(roe)_Submission attachment(s)_(x)_a_1_2_hw0.ipynb": "r",
+            "My hw/grades.csv": b"",
+        },
+        "jdoe roe",
+    ),
+    "Sakai, blind": (
+        {
+            f"My hw/{UUID}1 Anonymous/{name}": content
+            for name, content in {
+                "timestamp.txt": b"2029-12-05T10:49:00Z",
+                "Submission attachment(s)/hw0.ipynb": "j",
+            }.items()
+        }
+        | {
+            f"My hw/{UUID}2 Anonymous/{name}": content
+            for name, content in {
+                "timestamp.txt": b"2029-12-05T10:49:00Z",
+                "Submission attachment(s)/hw0.ipynb": "r",
+            }.items()
+        },
+        f"{UUID}1 {UUID}2",
+    ),
+    "Teams, as OneDrive keeps them": (
+        {
+            "Submitted files/Jane Doe/hw0/Version 1/hw0.ipynb": "j",
+            "Submitted files/José Roe/hw0/Version 1/hw0.ipynb": "r",
+        },
+        "Jane-Doe José-Roe",
+    ),
     "folders": ({"jane/hw0.ipynb": "j", "roe/deep/er/hw0.ipynb": "r"}, "jane roe"),
     "folders in a folder": ({"all/jane/hw0.ipynb": "j", "all/roe/hw0.ipynb": "r"}, "jane roe"),
     "folders of a disk": ({"C:\\jane\\hw0.ipynb": "j", "C:\\roe\\hw0.ipynb": "r"}, "jane roe"),
@@ -164,17 +286,151 @@ LAYOUTS = {
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_each_student_is_taken_once(layout, as_folder, klass):
     files, ids = LAYOUTS[layout]
-    files = {k: klass.by(v) if isinstance(v, str) else v for k, v in files.items()}
+    told = {k for k, v in files.items() if isinstance(v, str) and ".txt" not in k}
+    files = {k: klass.by(v) if k in told else v for k, v in files.items()}
     if as_folder:
         for name, content in files.items():
             path = klass.folder / "in" / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        klass.take(klass.folder / "in")
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        lines = klass.take(klass.folder / "in")
     else:
-        klass.take(files)
+        lines = klass.take(files)
+    left_out = [line for line in lines if line.startswith("left out") and "index.txt" not in line]
+    assert left_out == []
     jane, roe = ids.split()
     assert klass.kept() == {jane: "j", roe: "r"}
+
+
+def uploads(form: str, who: str, minute: int, file: str, content: bytes) -> dict:
+    """Return one of several uploads of a person, as a platform lays it out."""
+    name = {"jdoe": "Jane Doe", "roe": "José Roe"}[who]
+    if form == "Blackboard":
+        head = f"hw0_{who}_attempt_2029-12-05-10-{minute:02}-00"
+        told = f"Name: {name} ({who})\nAssignment: hw0\nDate Submitted: Wednesday, December 5, 2029"
+        return {f"{head}_{file}": content, f"{head}.txt": f"{told} 10:{minute:02}:00 AM EST\n"}
+    place = f"{ {'jdoe': 11, 'roe': 12}[who] }-42 - {name} - Dec 5, 2029 10{minute:02} AM"
+    return {f"{place}{'/' if form == 'Brightspace' else ' - '}{file}": content}
+
+
+UPLOADS = ["Brightspace", "Brightspace, flat", "Blackboard"]
+
+
+@pytest.mark.parametrize("form", UPLOADS)
+@pytest.mark.parametrize("roster", [None, "id,name,login\nj1,Jane Doe,JDoe\nr1,José  ROE,roe\n"])
+def test_several_uploads_are_one_student_s_and_the_newest_counts(form, roster, klass):
+    new, old = klass.by("new"), klass.by("old")
+    files = {
+        **uploads(form, "jdoe", 30, "a.ipynb", new),
+        **uploads(form, "jdoe", 9, "z.ipynb", old),
+        **uploads(form, "roe", 9, "hw0.ipynb", klass.by("r")),
+        **uploads(form, "jdoe", 45, "empty.ipynb", klass.released()),
+        **uploads(form, "jdoe", 20, "hw0 (3).ipynb", old),
+    }
+    lines = klass.take(files, roster)
+    ids = ("j1", "r1") if roster else (("jdoe", "roe") if form == "Blackboard" else ("11", "12"))
+    assert klass.kept() == dict(zip(ids, ("new", "r"), strict=True))
+    assert lines == [f"{ids[0]}: new, 2 notebooks, the newest is used: a.ipynb", f"{ids[1]}: new"]
+    assert klass.take(files, roster) == [
+        f"{ids[0]}: unchanged, 2 notebooks, the newest is used: a.ipynb",
+        f"{ids[1]}: unchanged",
+    ]
+
+
+def handed_in(klass: Class, who: str) -> str:
+    """Return when grade takes something to have been handed in."""
+    (found,) = [s for s in klass.course.submissions("hw0") if s.student == who]
+    about = metadata(found)
+    return about["submitted"] or f"? {about.get('unread_time', '')}"
+
+
+def test_when_it_was_handed_in_counts_as_the_platform_says_it(klass, monkeypatch):
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    time.tzset()
+    try:
+        board = uploads("Blackboard", "jdoe", 5, "a.ipynb", klass.by("j"))
+        board |= {"hw0_roe_attempt_2029-12-05-10-05-00_x.ipynb": klass.by("r")}
+        klass.take(board)
+        assert handed_in(klass, "jdoe") == "2029-12-05 15:05:00 UTC"  # its receipt has a zone
+        assert handed_in(klass, "roe") == "2029-12-05 09:05:00 UTC"  # this machine's
+        klass.take(
+            {
+                "11-42 - Jane - Jul 5, 2029 1205 AM/a.ipynb": klass.by("j"),
+                "12-42 - José - 5 décembre 2029 1005/a.ipynb": klass.by("r"),
+            }
+        )
+        assert handed_in(klass, "11") == "2029-07-04 22:05:00 UTC"
+        assert handed_in(klass, "12") == "? 5 décembre 2029 1005"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    sakai = {
+        f"hw/{who}/{name}": content
+        for who, (name, content) in {
+            "A,(a)": ("timestamp.txt", "2029-12-05T10:49:00.200Z"),
+            "B,(b)": ("timestamp.txt", "20291205104900200"),
+        }.items()
+    } | {f"hw/{w},({w.lower()})/Submission attachment(s)/a.ipynb": klass.by(w) for w in "AB"}
+    klass.take(sakai)
+    assert handed_in(klass, "a") == "2029-12-05 10:49:00.200000 UTC"
+    assert handed_in(klass, "b") == "2029-12-05 10:49:00 UTC"
+    table = '"Display ID","ID","Grade","When"\n"Jay","x1","","2029-12-05T10:49:00Z","On time"\n'
+    flat = {f"hw/{w}({w})_Submission attachment(s)_a.ipynb": klass.by(w) for w in ("x1", "x2")}
+    klass.take(flat | {"hw/grades.csv": table})
+    klass.take({"ann/hw0.ipynb": klass.by("ann")})
+    assert handed_in(klass, "x1") == "2029-12-05 10:49:00 UTC"
+    assert handed_in(klass, "ann") == "? "
+
+
+def test_a_time_stands_beside_what_was_handed_in_then(klass):
+    for minute, who, when in ((5, "one", "10:05"), (30, "one", "10:05"), (40, "two", "10:40")):
+        klass.take(uploads("Blackboard", "jdoe", minute, "a.ipynb", klass.by(who)))
+        assert handed_in(klass, "jdoe") == f"2029-12-05 {int(when[:2]) + 5}{when[2:]}:00 UTC"
+    klass.take({"jdoe/hw0.ipynb": klass.by("three")})  # a mail
+    assert klass.kept() == {"jdoe": "three"}
+    assert handed_in(klass, "jdoe") == "? "
+
+
+def test_who_gave_a_platform_no_notebook_is_told(klass):
+    files = {
+        "hw0_a_attempt_2029-12-05-10-05-00.txt": "Name: A (a)\n\nSubmission Field:\nsee my mail",
+        "hw0_b_attempt_2029-12-05-10-05-00.txt": "Name: B (b)\n",
+        "hw0_b_attempt_2029-12-05-10-05-00_hw0.pdf": b"%PDF",
+    }
+    assert klass.take(files) == [
+        "a: new, no notebook among: hw0_a_attempt_2029-12-05-10-05-00.txt (typed in Blackboard)",
+        "b: new, no notebook among: hw0.pdf",
+    ]
+    sakai = {
+        "hw/C,(c)/timestamp.txt": "2029-12-05T10:49:00Z",
+        "hw/D,(d)/timestamp.txt": "2029-12-05T10:49:00Z",
+        "hw/D,(d)/Submission attachment(s)/hw0.ipynb": klass.by("d"),
+    }
+    assert klass.take(sakai) == [
+        "c: new, no notebook among: timestamp.txt, and nothing else",
+        "d: new",
+    ]
+
+
+def test_what_one_student_writes_does_not_change_the_layout_for_all(klass):
+    evil = klass.by("evil")
+    names = [
+        "9-42 - Jane Doe - Dec 5, 2029 1149 AM",
+        "hw0_jane_attempt_2029-12-05-10-05-00_hw0.ipynb",
+        "Submission attachment(s)",
+    ]
+    for name in names:
+        files = {f"eve/{name}/hw0.ipynb": evil, f"eve/{name}": evil, "eve/timestamp.txt": "x"}
+        files |= {f"eve/{name}/timestamp.txt": "x", "eve/A,(a)/timestamp.txt": "x"}
+        klass.take([*files.items(), ("jane/hw0.ipynb", klass.by("good"))])
+        assert klass.kept() == {"eve": "evil", "jane": "good"}
+    brightspace = {
+        f"1-42 - Eve - Dec 5, 2029 1149 AM - {JANE}file_hw0.ipynb": evil,
+        "1-42 - Eve - Dec 5, 2029 1149 AM - 2-42 - Jane - Dec 6, 2029 1149 AM - x.ipynb": evil,
+        "2-42 - Jane - Dec 5, 2029 1149 AM - hw0.ipynb": klass.by("good"),
+    }
+    klass.take(brightspace)
+    assert klass.kept() == {"eve": "evil", "jane": "good", "1": "evil", "2": "good"}
 
 
 @pytest.mark.parametrize("depth", ["", "x/"])

@@ -55,6 +55,9 @@ class Candidate:
     answers : int
         How many it has.
     problem : str
+    sha256 : str
+    handed : str
+        When it was handed in, if the platform says so.
     """
 
     content: bytes
@@ -64,6 +67,7 @@ class Candidate:
     answers: int = 0
     problem: str = ""
     sha256: str = ""
+    handed: str = ""
 
 
 @dataclass
@@ -78,7 +82,8 @@ def collect(course: Course, assignment: str, source: Path, roster: Path | None =
     """Put submissions where ``grade`` finds them.
 
     Of a student's notebooks the newest is taken that is the assignment's and has an answer: by
-    Canvas' number of the upload; else by the time at which it was last changed, as the zip it
+    Canvas' number of the upload, or when Brightspace or Blackboard says that it was handed in;
+    else by the time at which it was last changed, as the zip it
     lies in says; else by its place in Moodle's zip, which is in the order of uploads; else by the
     number that a browser added, as in ``hw1 (2).ipynb``; else the one with more answers.
 
@@ -216,7 +221,8 @@ def _take(
             problem = ", ".join(filter(None, [problem, f"left aside: {', '.join(aside)}"]))[:300]
     else:
         # graded all the same: nothing, with this reason
-        chosen = Candidate(b"", _named(student.files), ())
+        last = max(student.files, key=lambda part: part.upload)
+        chosen = Candidate(b"", _named(student.files), (), handed=last.handed)
         problem = f"no notebook among: {', '.join(refused)}"[:300]
     path = course.root / "submitted" / who / assignment.name / f"{assignment.name}.ipynb"
     late, state = any(part.late for part in student.files), "new"
@@ -234,6 +240,11 @@ def _take(
             kept = course.root / "earlier" / assignment.name / who / f"{now}-{digest(before)[:12]}"
             write(kept.with_name(f"{kept.name}.ipynb"), before)
         write(path, chosen.content)
+    stamp = path.with_name("timestamp.txt")
+    if chosen.handed and (state != "unchanged" or not stamp.exists()):
+        write(stamp, f"{readable(chosen.handed, 60)}\n")
+    elif state == "handed in again":  # that was when the other was
+        stamp.unlink(missing_ok=True)
     owner = student.owner
     about = {"name": readable(owner.name, 100), "lms": owner.lms, "layout": owner.layout}
     people.note(
@@ -319,9 +330,11 @@ def _candidates(student: Student, refused: list[str]):
     for part in student.files:
         at = part.entry.place if part.owner.layout == "moodle" else 0
         # a browser's number counts only within one place
-        yield from _within(
+        for candidate in _within(
             part.entry, readable(part.file, 100), (part.upload,), at, room, refused, 0
-        )
+        ):
+            candidate.handed = part.handed
+            yield candidate
 
 
 def _within(entry, file, upload, at, room, refused, depth):
