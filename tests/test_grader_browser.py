@@ -347,7 +347,9 @@ def given_back(tmp_path_factory):
             grade.manual_score, grade.needs_manual_grade = mark, False
         book.gradebook.find_comment("words", *where).manual_comment = "Say **why** $x^2$."
         book.gradebook.db.commit()
-    return [*feedback(course, "hw0"), report(course, "hw0")[0]]
+    from grader.commands.similar import similar  # its package is new: other tests do without
+
+    return [*feedback(course, "hw0"), report(course, "hw0")[0], similar(course, "hw0")[0]]
 
 
 @pytest.mark.parametrize("width", [390, 1366])

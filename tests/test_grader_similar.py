@@ -165,6 +165,8 @@ def test_the_rarest_comes_first_and_others_who_have_it_are_named(course):
     page, lines = page_of(course, many | {"ada": ADA, "eve": COPY} | five)
     assert lines[0].endswith("11 pairs to look at")
     assert page.index("ada and eve") < page.index("s00 and s01")
+    assert "9 more pairs of people wrote just these two answers" in page
+    assert page.count('<section aria-labelledby="pair-') == 2  # one of ten alike is enough
     page, _ = page_of(course, {"dan": ADA})
     assert "A marked passage is also in the work of dan." in page
     assert 'data-have="3 of 23"' in page

@@ -79,12 +79,17 @@ def similar(course: Course, name: str) -> tuple[Path, list[str]]:
             left_out[student] = f"reading it takes longer than {SECONDS} s"
         except Exception as error:  # one person's file stops nobody else's
             left_out[student] = f"it can't be read ({type(error).__name__})"
-    pairs = _pairs(people)
-    shown = [_side_by_side(course, name, pair, people) for pair in pairs[:PAIRS]]
+    pairs, groups = _pairs(people), defaultdict(list)
+    for pair in pairs:
+        groups[_alike(pair, people)].append(pair)
+    shown = [
+        _side_by_side(course, name, group[0], people) | {"more": len(group) - 1}
+        for group in [*groups.values()][:PAIRS]
+    ]
     path = course.root / "export" / f"{name}-similar.html"
     named = {student: _named(course, name, student) for student in left_out}
-    page = _page(assignment, len(people), shown, len(pairs), {named[s]: left_out[s] for s in named})
-    write(path, page)
+    why = {named[student]: text for student, text in left_out.items()}
+    write(path, _page(assignment, len(people), shown, len(pairs), why))
     many = f"{len(pairs)} pair{'s' * (len(pairs) != 1)} to look at"
     lines = [f"{name}: {len(people)} compared; {many}"]
     return path, [*lines, *(f"{name}: {s}: left out: {why}" for s, why in left_out.items())]
@@ -159,6 +164,15 @@ def _pairs(people: dict[str, dict[str, _Answer]]) -> list[_Pair]:
             pair.score += float(worth[i, j])
             pair.exercises[exercise] = float(share[i, j])
     return sorted(found.values(), key=lambda pair: (-pair.score, pair.both))
+
+
+def _alike(pair: _Pair, people: dict) -> tuple:
+    """Return what pairs have in common whose answers are the same: one of them is enough to see."""
+    owns = [
+        frozenset(frozenset(people[student][exercise].own) for student in pair.both)
+        for exercise in pair.exercises
+    ]
+    return tuple(zip(pair.exercises, owns, strict=True))
 
 
 def _who(owns: dict[str, set]) -> dict[int, set[str]]:
