@@ -1,7 +1,7 @@
 # The course's commands. `make help` lists them.
 PYTHON ?= $(or $(shell command -v python3 || command -v python),python3)
-# what points one Python at another's packages is not for the course's
-unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP
+# what points one Python at another's packages, or hides the course's, is not for the course's
+unexport PYTHONHOME PYTHONPATH PYTHONPLATLIBDIR PYTHONSAFEPATH PYTHONSTARTUP
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
 else

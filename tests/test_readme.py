@@ -136,7 +136,8 @@ def test_make_takes_the_python_there_is_and_keeps_strange_variables_from_it(tmp_
     python.chmod(0o755)
     for program in ("env", "id", "sed", "sh"):
         (tmp_path / program).symlink_to(shutil.which(program))
-    strange = {"PYTHONHOME": "/gone", "PYTHONPATH": "/gone", "PYTHONSTARTUP": "/gone"}
+    names = ("HOME", "PATH", "PLATLIBDIR", "SAFEPATH", "STARTUP")
+    strange = {f"PYTHON{name}": "/gone" for name in names}
     done = subprocess.run(
         [shutil.which("make"), "--no-print-directory", "env"],
         cwd=ROOT,

@@ -272,6 +272,9 @@ def test(name: str, python: Path, results: dict[str, dict]) -> None:
                 print(f"versions: {name}: {done} of {len(todo)}: {path.name}: {say(result)}")
                 print("".join(f"  {what}\n" for what in result["failed"]), end="", flush=True)
         except KeyboardInterrupt:
+            # a second one would leave the processes running, and the row unwritten
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
             pool.shutdown(wait=False, cancel_futures=True)
             for process in [*running]:
                 process.kill()
