@@ -2,7 +2,7 @@
 
 import argparse
 import json
-import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from tqdm import tqdm
 
 from benchmarks import new_process, rows_of
 
@@ -98,19 +97,21 @@ def main(arguments: list[str] | None = None) -> int:
     if options.quick:
         names = [n for n in names if n != "install"]
 
-    rows, status = [], 0
-    bar = tqdm(names, leave=False)
-    for name in bar:
-        bar.set_description(name)
+    rows, status, began = [], 0, time.monotonic()
+    for number, name in enumerate(names, 1):
+        print(f"benchmarks: {number} of {len(names)}: {name} …", flush=True)
+        start = time.monotonic()
         try:
             with new_process() as call:
                 rows += [{"name": name, **row} for row in call(rows_of, name)]
+            ended = "took"
         except Exception:
             status = 1
-            bar.clear()
             traceback.print_exc()
-            print(f"benchmarks: {name} crashed, see above", file=sys.stderr)
+            ended = "crashed, see above, after"
+        print(f"benchmarks: {name} {ended} {time.monotonic() - start:.0f} s", flush=True)
     print_table(rows)
+    print(f"benchmarks: {(time.monotonic() - began) / 60:.0f} minutes in all")
     if options.json:
         options.json.write_text(
             json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
