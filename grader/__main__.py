@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 _ABOUT = "Release homework, collect, mark and return it; prove that assignments are right."
 
 
+def new(course: "Course", arguments) -> int:
+    """Write the source of a new assignment, to change: exercise, tests, wrong answers."""
+    from grader.commands.new import new as make
+
+    folder = make(course, arguments.assignment)
+    print(f"{folder}\nProve it, as it stands and when it is yours: ", end="")
+    print(f"python -m grader prove {arguments.assignment}")
+    return 0
+
+
 def release(course: "Course", arguments) -> int:
     """Make the students' version."""
     from grader.commands.release import release as make
@@ -286,6 +296,8 @@ def parser() -> argparse.ArgumentParser:
         text = f"submissions marked at the same time (default: {cores})"
         one.add_argument("--workers", type=int, default=cores, metavar="N", help=text)
 
+    one = command(new, "")
+    one.add_argument("assignment", help="e.g. hw6")
     command(release, "*")
     one = command(collect)
     text = "a folder, or the zip that an LMS exported"

@@ -28,6 +28,7 @@ from grader.gradebook import Book
 from libs import ROOT
 
 COMMANDS = [
+    "new",
     *("release", "collect", "grade", "mark", "feedback", "export", "regrade", "weigh", "report"),
     "similar",
     *("roster", "due", "extend", "backup", "restore", "forget", "total"),
@@ -89,6 +90,8 @@ def test_each_command_has_help(command, capsys, monkeypatch):
     [
         (["--course", "nowhere", "release", "hw0"], "no folder named source"),
         (["release", "hw9"], "There is no assignment 'hw9'. There are: hw0."),
+        (["new", "hw0"], "source/hw0 is there already. Nothing is written over"),
+        (["new", "../hw6"], "'../hw6' is no name for an assignment"),
         (["release", "../source"], "There is no assignment '../source'"),
         (["collect", "hw0", "--from", "nowhere.zip"], "nowhere.zip does not exist"),
         (["pack", "hw0"], "hw0.ipynb does not exist. Name your notebook: --file PATH"),

@@ -7,6 +7,7 @@ import pytest
 from grader_mini import CELLS, marking, proved_by_the_page, submission, write_course
 
 from grader.assignment import Assignment
+from grader.commands.new import new
 from grader.commands.prove import prove, rules
 from grader.course import Course
 from grader.pool import local_pool
@@ -66,8 +67,9 @@ def test_a_proof_reports_what_is_wrong(tmp_path, pool):
     problems = "\n".join(prove(Assignment(folder), Course(root), pool))
     for said in (
         "the released notes.txt contains a line of a solution or a hidden test: return 2 * x",
-        "mutants.py has 2 mutants, at least 12 are needed",
-        "mutants.py has 1 variants, at least 3 are needed",
+        "mutants.py has 0 of quadruple; at least 2 mutants are needed",
+        "mutants.py has 0 of answer; at least 2 mutants are needed",
+        "mutants.py has 0 of double; at least 1 variant is needed",
         "not filled in, loud writes to stderr: a warning",
         "not filled in, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
         "filled in, quadruple-test shows ✗ four times (0 of 1 point): secret_numbers is not",
@@ -80,6 +82,16 @@ def test_a_proof_reports_what_is_wrong(tmp_path, pool):
         "answer-test gives away answer: `42` pasted there earns 1 of 1 points (the answer)",
     ):
         assert said in problems
+
+
+def test_what_contributing_says_makes_an_assignment_that_is_proved(tmp_path, pool):
+    section = (ROOT / "CONTRIBUTING.md").read_text("utf-8").split("## Add a homework\n")[1]
+    commands = re.findall(r"^\.venv/bin/python -m grader (\w+) (\w+)$", section, re.MULTILINE)
+    assert commands == [("new", "hw6"), ("prove", "hw6")]
+    course = Course(write_course(tmp_path))
+    assert new(course, "hw6") == course.root / "source" / "hw6"
+    assert course.assignments() == ["hw0", "hw6"]
+    assert prove(course.assignment("hw6"), course, pool) == []
 
 
 def test_the_rules_of_a_source(tmp_path):

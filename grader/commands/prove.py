@@ -4,6 +4,7 @@ import ast
 import re
 import runpy
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +25,8 @@ from grader.submission import grade_id, kind
 from grader.trusted.mark import names as names_of
 from grader.trusted.sandbox import find_bubblewrap
 
-VISIBLE_SECONDS, NOTEBOOK_SECONDS, MUTANTS, VARIANTS = 2.0, 120.0, 12, 3
+VISIBLE_SECONDS, NOTEBOOK_SECONDS = 2.0, 120.0
+MUTANTS, VARIANTS = 2, 1  # of each answer that tests mark, at the least
 
 
 def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]:
@@ -249,13 +251,35 @@ def read_mutants(assignment: Assignment) -> tuple[dict, dict, list[str]]:
     path = assignment.folder / "mutants.py"
     if not path.is_file():
         return {}, {}, ["mutants.py is missing"]
-    space = runpy.run_path(str(path))
-    mutants, variants = space.get("MUTANTS", {}), space.get("VARIANTS", {})
+    try:
+        space = runpy.run_path(str(path))
+        mutants = {str(what): (of, how, says) for what, (of, how, says) in space["MUTANTS"].items()}
+        variants = {str(what): dict(how) for what, how in space["VARIANTS"].items()}
+    except KeyError as error:
+        raise AssignmentError(
+            f"{assignment.name}: mutants.py defines no {error.args[0]}."
+        ) from None
+    except Exception as error:  # the file is a program
+        why = f"{type(error).__name__}: {error}"
+        raise AssignmentError(f"{assignment.name}: mutants.py can't be read: {why}") from None
+    answers = assignment.of_kind("answer")
+    counts = Counter(of for of, _, _ in mutants.values())
+    counts_of_variants = Counter(of for how in variants.values() for of in how)
+    for name in [*counts, *counts_of_variants]:
+        if name not in answers:
+            there = ", ".join(answers)
+            raise AssignmentError(
+                f"{assignment.name}: mutants.py changes {name!r}, which is no answer: {there}."
+            )
     problems = []
-    if len(mutants) < MUTANTS:
-        problems.append(f"mutants.py has {len(mutants)} mutants, at least {MUTANTS} are needed")
-    if len(variants) < VARIANTS:
-        problems.append(f"mutants.py has {len(variants)} variants, at least {VARIANTS} are needed")
+    for name in answers:
+        for what, count, least in (
+            ("mutant", counts[name], MUTANTS),
+            ("variant", counts_of_variants[name], VARIANTS),
+        ):
+            if count < least:
+                needed = f"{least} {what}{'s are' if least > 1 else ' is'}"
+                problems.append(f"mutants.py has {count} of {name}; at least {needed} needed")
     return mutants, variants, problems
 
 
