@@ -35,6 +35,7 @@ MINUTES = {
     "test_grader_book.py": 0.5,
     "test_checkpoints.py": 1,
     "test_scale.py": 4,
+    "test_scale_cluster.py": 1,
     "test_install.py": 1,
     "test_conftest.py": 0.5,
 }

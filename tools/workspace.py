@@ -33,7 +33,8 @@ class WorkspaceError(Exception):
 
 def names() -> list[str]:
     """Return what is copied: the notebooks, and the programs that they show and run."""
-    found = [*LESSONS.glob("*.ipynb"), *LESSONS.glob("scale/*.py")]
+    programs = [path for path in LESSONS.glob("scale/*.*") if path.is_file()]
+    found = [*LESSONS.glob("*.ipynb"), *programs]
     return sorted(path.relative_to(LESSONS).as_posix() for path in found)
 
 
