@@ -57,6 +57,13 @@ def test_without_main_only_what_is_not_committed(root):
     assert quick.changed_notebooks() == ("the last commit", ["notebooks/00-one.ipynb"])
 
 
+def test_a_git_that_cannot_compare_is_named(root):
+    git(root, "config", "diff.orderFile", "gone")
+    what, names = quick.changed_notebooks()
+    assert what.startswith("nothing, as git can't compare")
+    assert names == []
+
+
 def test_without_git_it_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(quick, "ROOT", tmp_path)
     assert quick.changed_notebooks() == ("nothing, as git has no commit here", [])

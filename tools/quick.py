@@ -33,9 +33,12 @@ def changed_notebooks() -> tuple[str, list[str]]:
         base = git("rev-parse", "HEAD")
     if not base:
         return "nothing, as git has no commit here", []
-    found = git("diff", "--name-only", "--diff-filter=d", "-z", base[0], "--", "notebooks")
-    found += git("ls-files", "--others", "--exclude-standard", "-z", "--", "notebooks")
-    names = {name for line in found for name in line.split("\0") if name.endswith(".ipynb")}
+    changed = git("diff", "--name-only", "--diff-filter=d", "-z", base[0], "--", "notebooks")
+    added = git("ls-files", "--others", "--exclude-standard", "-z", "--", "notebooks")
+    if changed is None or added is None:
+        return "nothing, as git can't compare here: see what `git diff` says", []
+    names = {name for line in changed + added for name in line.split("\0")}
+    names = {name for name in names if name.endswith(".ipynb")}
     return branch, sorted(names)
 
 
