@@ -29,6 +29,16 @@ def test_a_benchmark_can_be_called(name):
     assert callable(module.rows)
 
 
+def test_what_is_taken_from_lesson_02_trains():
+    from benchmarks import bench_training
+
+    names = bench_training.lesson_02()
+    x, y = names["spirals"](20, seed=42)
+    network = names["new_network"]([2, 4, 1], seed=42)
+    losses, _ = names["train"](network, x, y, 30, rate=1, momentum=0.9)
+    assert losses[-1] < losses[0]
+
+
 def test_what_nbgrader_is_given_yields_the_solutions_points(tmp_path):
     from benchmarks import bench_grader
 
