@@ -14,6 +14,7 @@ import linecache
 import os
 import traceback
 from pathlib import Path
+from types import CodeType, FunctionType
 
 import numpy as np
 from IPython.display import display
@@ -296,10 +297,41 @@ class expect:
             raise Mismatch(what, f" is {have}, expected {dtype}.", f" is not {dtype}.")
 
     @staticmethod
+    def without(function, names: tuple, message: str) -> None:
+        """Demand that a function uses none of some names: they do what it is to do."""
+        _demand_filled(function, "the function")
+        if words(function) & {*names}:
+            raise AssertionError(message)
+
+    @staticmethod
     def true(condition, message: str) -> None:
         """Demand anything else."""
         if not bool(condition):
             raise AssertionError(message)
+
+
+def words(function) -> set[str]:
+    """Return the names that a notebook's function uses, also in others there that it calls.
+
+    Of what was imported under another name, its own is among them.
+    """
+    if isinstance(told := getattr(function, "uses", None), frozenset):  # a proxy's
+        return set(told)
+    found, left, seen = set(), [function], set()
+    while left:
+        here = left.pop()
+        if not callable(here) or id(here) in seen:
+            continue
+        seen.add(id(here))
+        if not isinstance(here, FunctionType) or here.__module__ != "__main__":
+            found.add(str(getattr(here, "__name__", "")))  # somebody else's, taken whole
+            continue
+        codes = [here.__code__]
+        for code in codes:
+            found |= {*code.co_names}
+            left += [here.__globals__.get(name) for name in code.co_names]
+            codes += [part for part in code.co_consts if isinstance(part, CodeType)]
+    return found
 
 
 def _demand_filled(got, what):

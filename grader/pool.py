@@ -37,7 +37,7 @@ except ImportError:  # Windows, where nothing is graded
 from grader.assignment import Assignment
 from grader.course import CourseError
 from grader.trusted.mark import Marker, unmarked, version
-from grader.trusted.sandbox import NoSandbox, Sandbox, end
+from grader.trusted.sandbox import NoSandbox, Sandbox, end, ending
 
 WORKER_SECONDS = 60  # that the first of Dask's workers may take to come
 OWN_SECONDS = 90  # that marking may take beside what the submission's own code may
@@ -131,16 +131,29 @@ class Worker:
                     raise Unmarkable(f"it took more than {self.size / (1 << 30):.1f} GB of memory")
             raise TooSlow(f"it was not done after {task.seconds:.0f} s")
         except (EOFError, OSError):
+            code = self._code()
             self.stop()
             if ready:
-                text = "the process that marked it was killed. Was there too little memory?"
-                raise Unmarkable(text) from None
+                why = f"the process that marked it stopped: {ending(code)}"
+                raise Unmarkable(why) from None
             if new:
-                raise CourseError(KILLED) from None
+                why = (
+                    KILLED
+                    if code in (None, -9)
+                    else f"A worker stopped in the source's setup: {ending(code)}."
+                )
+                raise CourseError(why) from None
         except Unmarkable:
             self.stop()
             raise
         return self.do(task, *arguments)  # it was killed while it had nothing to do
+
+    def _code(self) -> int | None:
+        """Return what its process ended with, None if that can't be known."""
+        process = self.process
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(1) if process else None
+        return None
 
     def _bytes(self) -> int:
         process = self.process

@@ -88,7 +88,7 @@ ANSWERS = {
     ),
     "closes the connection": (
         "import os\nos.closerange(3, 99)",
-        "While running this cell, Python stopped",
+        "While running this cell, Python stopped: it ended itself, as os._exit does, or closed",
     ),
     "NaN": ("def double(x):\n    return float('nan')", "has shape|NaN"),
     "a number of five thousand digits": ("def double(x):\n    return 10 ** 5000", "ValueError"),
@@ -179,10 +179,10 @@ ANSWERS = {
         "double is not defined",
     ),
     # exits and signals
-    "exits": ("import os\nos._exit(0)", "While running this cell, Python stopped"),
+    "exits": ("import os\nos._exit(3)", "running this cell, Python stopped: it ended itself, as"),
     "exits when called": (
         "def double(x):\n    __import__('os')._exit(0)",
-        "while running double, Python stopped",
+        "while running double, Python stopped: it ended itself, as os._exit does",
     ),
     "SystemExit": ("import sys\nsys.exit(0)", "SystemExit in line 2"),
     "kills itself": ("import os\nos.kill(os.getpid(), 9)\nprint('ALIVE')", "ALIVE|stopped"),
@@ -190,7 +190,19 @@ ANSWERS = {
         "import os\nfor n in (-1, 0, 1, os.getppid()):\n    os.kill(n, 9)\nprint('ALIVE')",
         "ALIVE|stopped",
     ),
-    "segfaults": ("import ctypes\nctypes.string_at(0)", "While running this cell, Python stopped"),
+    "segfaults": (
+        "import ctypes\nctypes.string_at(0)",
+        "While running this cell, Python stopped: it crashed: it used memory that is not its own, "
+        "or a library gave up .signal 11, SIGSEGV.",
+    ),
+    "segfaults when called": (
+        "import ctypes\ndef double(x):\n    return ctypes.string_at(0)",
+        r"while running double, Python stopped: it crashed: .* .signal 11, SIGSEGV.",
+    ),
+    "gives up": (
+        "import os\nos.abort()",
+        "Python stopped: it crashed: .*a library gave up .signal",
+    ),
     "stops itself": ("import os, signal\nos.kill(0, signal.SIGSTOP)\nprint('ON')", "ON|not done"),
     "waits for the keyboard": ("x = input()", "EOFError"),
     # time

@@ -194,3 +194,29 @@ def test_in_a_notebook_each_finding_is_shown_in_the_student_s_terms(tmp_path, mo
             assert part in text
             assert not INTERNAL.search(text)
             assert ("your cell" in part) == ("your cell" in text)
+
+
+OWN = """
+import math, scipy.special
+from scipy.special import softmax as rows
+def plain(x): return math.exp(x)
+def library(x): return scipy.special.softmax(x)
+def renamed(x): return rows(x)
+def helped(x): return [library(part) for part in x]
+def inner(x):
+    def of(part): return scipy.special.softmax(part)
+    return of(x)
+def again(x): return again(x - 1) if x else 0
+"""
+
+
+@pytest.mark.parametrize("name", ["library", "renamed", "helped", "inner", "rows"])
+def test_a_library_s_function_in_place_of_one_s_own_is_told(name):
+    space = {"__name__": "__main__"}
+    exec(OWN, space)
+    expect.without(space["plain"], ("softmax",), "a library does it all")
+    expect.without(space["again"], ("softmax",), "a library does it all")
+    with pytest.raises(AssertionError, match="a library does it all"):
+        expect.without(space[name], ("softmax",), "a library does it all")
+    with pytest.raises(AssertionError, match="not filled in"):
+        expect.without(..., ("softmax",), "a library does it all")

@@ -210,13 +210,24 @@ def test_a_file_that_can_not_even_be_laid_out_gets_a_record(tmp_path, monkeypatc
     assert record["sha256"] == digest(content)
 
 
-def test_a_worker_that_does_not_get_ready_is_told(tmp_path):
-    setup = "import os\nif os.getuid() != 65534 and not os.environ.get('SAFE'):\n    os._exit(9)"
+@pytest.mark.parametrize(
+    ("end", "says"),
+    [
+        (
+            "_exit(9)",
+            "in the source's setup: it ended itself, as os._exit does, or closed its connection.",
+        ),
+        ("kill(os.getpid(), 9)", "was killed. Was there too little memory? Try fewer --workers."),
+        ("kill(os.getpid(), 4)", "this processor has no such instruction (signal 4, SIGILL)."),
+    ],
+)
+def test_a_worker_that_does_not_get_ready_is_told(end, says, tmp_path):
+    setup = f"import os\nif os.getuid() != 65534 and not os.environ.get('SAFE'):\n    os.{end}"
     cells = [("setup", "early", setup, 0), *CELLS]
     root = write_course(tmp_path, cells)
     hand_in(root, "s", b"{}")
     said, _ = start_grading(root, workers=1, SAFE="").communicate(timeout=100)
-    assert said.endswith("A worker was killed. Was there too little memory? Try fewer --workers.\n")
+    assert said.endswith(f"{says}\n")
     assert "Traceback" not in said
 
 

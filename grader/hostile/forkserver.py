@@ -56,10 +56,11 @@ def become(uid: int) -> None:
     _call("prctl", _SET_DUMPABLE, 1, 0, 0, 0)  # own /proc/self stays readable
 
 
-def isolate(folders: list[str], size: int) -> None:
+def isolate(folders: list[str], size: int) -> int:
     """Put this process, which must have one thread only, into a sandbox of its own.
 
-    Returns in a new process, the first of its process namespace: all others die with it.
+    Returns in a new process, the first of its process namespace: all others die with it. The one
+    that forked it waits outside of that, where no student reaches it, and writes down how it ended.
 
     Parameters
     ----------
@@ -67,16 +68,24 @@ def isolate(folders: list[str], size: int) -> None:
         Get an empty file system each.
     size : int
         Bytes that each may hold.
+
+    Returns
+    -------
+    int
+        A pipe's end from which the grader reads how this process ended.
     """
     uid, gid = os.getuid(), os.getgid()
     _call("unshare", _NEW_ALL)
     Path("/proc/self/setgroups").write_text("deny", encoding="utf-8")
     Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1", encoding="utf-8")
     Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1", encoding="utf-8")
+    told, tell = os.pipe2(os.O_CLOEXEC)
     if (child := os.fork()) != 0:
-        close_all_but(2)
-        os.waitpid(child, 0)
+        close_all_but(tell)
+        _, status = os.waitpid(child, 0)
+        os.write(tell, str(os.waitstatus_to_exitcode(status)).encode())
         os._exit(0)
+    os.close(tell)
     _call("mount", None, b"/", None, _REC | _PRIVATE, None)
     for folder in folders:
         options = f"size={size},nr_inodes=50000,mode=0755".encode()
@@ -91,6 +100,7 @@ def isolate(folders: list[str], size: int) -> None:
     # no student lowers that again
     flags = _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | _NOEXEC
     _call("mount", None, b"/proc", None, flags, None)
+    return told
 
 
 def seen(folders: list[str]) -> list[int]:
@@ -127,10 +137,10 @@ def student(connection: socket.socket, settings: dict) -> None:
     """Become the process of one submission; never returns."""
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        isolate(settings["folders"], settings["folder_bytes"])
+        told = isolate(settings["folders"], settings["folder_bytes"])
         os.setsid()  # a signal to one's own group would reach the process this one forked from
         # the kernel adds this process's number as the grader sees it, which can't be forged
-        socket.send_fds(connection, [b"!"], seen(settings["folders"]))
+        socket.send_fds(connection, [b"!"], [told, *seen(settings["folders"])])
         renounce()
         forbid(_call)
         close_all_but(connection.fileno())

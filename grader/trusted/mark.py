@@ -313,7 +313,8 @@ class Run:
         """Run a cell in the sandbox; return its outputs."""
         step = self.steps[index]
         if index in self.skip or self.process.dead:
-            return [error_output(self.failed.get(step.name) or "not run: Python had stopped")]
+            why = f"not run: before it, Python {self.process.dead or 'stopped'}"
+            return [error_output(self.failed.get(step.name) or why)]
         request = {"do": "run", "source": step.cell.source, "label": f"cell:{index}"}
         request["setup"] = step.kind == "setup"
         try:

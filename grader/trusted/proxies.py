@@ -101,7 +101,9 @@ class Process:
         """Return a proxy for an object that can't be sent, None if the message is malformed."""
         match packed:
             case {"handle": int(number), "kind": "function"}:
-                return FunctionProxy(self, number, name)
+                uses = packed.get("uses")
+                told = uses if isinstance(uses, list) else []
+                return FunctionProxy(self, number, name, {u for u in told if isinstance(u, str)})
             case {"handle": int(number), "kind": "model"}:
                 shapes = [packed.get(s) for s in ("input_shape", "output_shape")]
                 return ModelProxy(self, number, name, *map(_shape, shapes))
@@ -177,10 +179,17 @@ class Process:
 
 
 class FunctionProxy:
-    """Stands in for a student's function."""
+    """Stands in for a student's function.
 
-    def __init__(self, process: Process, number: int, name: str) -> None:
+    Attributes
+    ----------
+    uses : frozenset of str
+        The names in its code, as its process says.
+    """
+
+    def __init__(self, process: Process, number: int, name: str, uses=()) -> None:
         self._process, self._number, self.__name__ = process, number, name
+        self.uses = frozenset(uses)
 
     def __call__(self, *args, **kwargs):
         """Call it."""

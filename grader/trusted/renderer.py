@@ -19,6 +19,7 @@ import nbformat
 
 from grader.shared.screen import cut
 from grader.trusted.formulas import with_formulas
+from grader.trusted.sandbox import ending
 from grader.trusted.sanitise import (
     as_markdown,
     left_out,
@@ -95,8 +96,11 @@ class Renderer:
                 raise NotShown(f"it takes longer than {seconds:.0f} s to lay out")
             done, result = self._connection.recv()
         except (EOFError, OSError):
+            self._process.join(1)
+            code = self._process.exitcode
             self._again()
-            raise NotShown("laying it out needs too much memory") from None
+            why = "needs too much memory" if code in (None, 1, -9) else f"stopped: {ending(code)}"
+            raise NotShown(f"laying it out {why}") from None
         if not done:
             raise NotShown(result)
         return result

@@ -4,6 +4,8 @@ import contextlib
 import functools
 import json
 import os
+import re
+import select
 import signal
 import socket
 import struct
@@ -21,8 +23,19 @@ from grader.trusted.watch import GIGABYTE, Watch
 
 FILE_BYTES, PROCESSES = 256 << 20, 200
 LOOK_SECONDS = 0.1  # from one look at what a student's processes take to the next
-START_SECONDS, TRIAL_SECONDS, END_SECONDS = 120, 60, 3
+START_SECONDS, TRIAL_SECONDS, END_SECONDS, TOLD_SECONDS = 120, 60, 3, 1
 SEEN = 16  # what a new process sends open, at most
+# what a death by a signal is to whoever reads it: libraries' own crashes, for the most part
+_SIGNALS = {
+    "SIGSEGV": "it crashed: it used memory that is not its own, or a library gave up",
+    "SIGABRT": "it crashed: a library gave up",
+    "SIGBUS": "it crashed: it used memory that is not there",
+    "SIGFPE": "it crashed: a library divided by zero",
+    "SIGILL": "it crashed: this processor has no such instruction",
+    "SIGKILL": "it was killed, as a system does that runs out of memory",
+    "SIGXFSZ": "it wrote too large a file",
+    "SIGSYS": "it asked the system for what is forbidden here",
+}
 _CREDENTIALS = struct.Struct("3i")
 
 
@@ -130,7 +143,7 @@ class Sandbox:
                     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
                     reply = ours.recv(1)
                     if reply == b"+":
-                        return Session(ours, pid, Watch(seen, self.memory))
+                        return Session(ours, pid, Watch(seen[1:], self.memory), seen[0])
                 reply += ours.recv(400)
             for number in seen:
                 os.close(number)
@@ -170,6 +183,30 @@ def end(pid: int) -> None:
                 process.wait(0.02)
                 return
         process.kill()
+
+
+def ending(code: int | None) -> str:
+    """Say in words how a process ended.
+
+    Parameters
+    ----------
+    code : int or None
+        What it ended with, less than 0 for a signal; None if that is not known.
+
+    Examples
+    --------
+    >>> ending(-9)
+    'it was killed, as a system does that runs out of memory (signal 9, SIGKILL)'
+    """
+    if code is None:
+        return "it ended, and nobody knows why"
+    if code >= 0:  # which number is told nowhere: a student could say with it what a test asks
+        return "it ended itself, as os._exit does, or closed its connection"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        return f"it was ended by signal {-code}"
+    return f"{_SIGNALS.get(name, 'it was ended')} (signal {-code}, {name})"
 
 
 def find_bubblewrap() -> str:
@@ -219,10 +256,12 @@ class Session:
         Its number on this machine.
     watch : grader.trusted.watch.Watch
         Counts what it and what it starts take together.
+    told : int
+        The end of a pipe in which stands, later, how it ended.
     """
 
-    def __init__(self, connection: socket.socket, pid: int, watch: Watch) -> None:
-        self.channel, self.watch = Channel(connection), watch
+    def __init__(self, connection: socket.socket, pid: int, watch: Watch, told: int) -> None:
+        self.channel, self.watch, self.told = Channel(connection), watch, told
         self.pidfd, self.cause = os.pidfd_open(pid), ""
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, daemon=True)
@@ -257,8 +296,22 @@ class Session:
         raise TimedOut(f"still not done after {seconds:g} s: does a loop never end?")
 
     def _dead(self, error) -> ProcessDied:
+        why = str(error)
+        if not self.cause and "is gone" in why:
+            why = f"stopped: {self._ending()}"
         self.end()
-        return ProcessDied(self.cause or ("stopped" if "is gone" in str(error) else str(error)))
+        return ProcessDied(self.cause or why)
+
+    def _ending(self) -> str:
+        """Say how the process ended, if it did."""
+        ready = select.poll()
+        ready.register(self.pidfd, select.POLLIN)
+        if not ready.poll(1000 * TOLD_SECONDS):
+            return "it closed its connection to the grader"
+        ready = select.poll()
+        ready.register(self.told, select.POLLIN)
+        text = os.read(self.told, 8) if ready.poll(1000 * TOLD_SECONDS) else b""
+        return ending(int(text) if re.fullmatch(rb"-?\d+", text) else None)
 
     def _signal(self, number: int) -> None:
         with contextlib.suppress(ProcessLookupError):
@@ -283,6 +336,7 @@ class Session:
             self._signal(signal.SIGKILL)
             self._guard.join()
             os.close(self.pidfd)
+            os.close(self.told)
             self.watch.close()
             self.channel.close()
 

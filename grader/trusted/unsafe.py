@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from grader.shared.wire import Channel
-from grader.trusted.sandbox import NoSandbox, Session
+from grader.trusted.sandbox import TOLD_SECONDS, NoSandbox, Session, ending
 
 _SERVE = "import socket; from grader.hostile.kernel import serve; serve(socket.socket(fileno={}))"
 
@@ -82,6 +82,12 @@ class UnsafeSession(Session):
 
     def _signal(self, number: int) -> None:
         self.process.send_signal(number)  # does nothing if it has ended
+
+    def _ending(self) -> str:
+        try:
+            return ending(self.process.wait(TOLD_SECONDS))
+        except subprocess.TimeoutExpired:
+            return "it closed its connection to the grader"
 
     def end(self) -> None:
         """End the process."""

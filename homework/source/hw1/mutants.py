@@ -77,6 +77,15 @@ MUTANTS = {
         [("2 * X.T", "X.T"), ("2 * np.mean", "np.mean")],
         "factor 2",
     ),
+    "a tape": (
+        "gradient",
+        "def loss_and_gradient(w, b, X, y):\n"
+        "    w, b = tf.Variable(w), tf.Variable(float(b), dtype=tf.float64)\n"
+        "    with tf.GradientTape() as tape:\n"
+        "        loss = tf.reduce_mean((tf.linalg.matvec(X, w) + b - y) ** 2)\n"
+        "    return loss, *tape.gradient(loss, [w, b])\n",
+        "derived by hand",
+    ),
     "bias left out": ("gradient", [("X @ w + b - y", "X @ w - y")], "bias b is left out"),
     "transpose forgotten": ("gradient", [("X.T @ error", "X @ error")], "matmul"),
     "whole-number division": ("gradient", [("/ len(y)", "// len(y)")], "the gradient of w"),

@@ -86,7 +86,19 @@ MUTANTS = {
     "TensorFlow's softmax, as it comes": (
         "softmax",
         "def softmax(scores):\n    return tf.nn.softmax(scores)\n",
+        "a library's softmax does it all",
+    ),
+    "TensorFlow's softmax, of floats": (
         "softmax",
+        "def softmax(scores):\n    return tf.nn.softmax(tf.cast(scores, tf.float64)).numpy()\n",
+        "a library's softmax does it all",
+    ),
+    "SciPy's softmax by another name": (
+        "softmax",
+        "from scipy.special import softmax as rows_of\n\n\n"
+        "def over_rows(scores):\n    return rows_of(scores, axis=1)\n\n\n"
+        "def softmax(scores):\n    return over_rows(np.asarray(scores, float))\n",
+        "a library's softmax does it all",
     ),
     "TensorFlow's cross-entropy, as it comes": (
         "cross-entropy",
@@ -94,7 +106,16 @@ MUTANTS = {
         "    return tf.reduce_mean(\n"
         "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels, scores)\n"
         "    )\n",
-        "cross_entropy",
+        "a library's cross-entropy does it all",
+    ),
+    "TensorFlow's cross-entropy, of floats": (
+        "cross-entropy",
+        "def cross_entropy(scores, labels):\n"
+        "    scores = tf.cast(scores, tf.float64)\n"
+        "    return tf.reduce_mean(\n"
+        "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)\n"
+        "    )\n",
+        "a library's cross-entropy does it all",
     ),
     "sum for mean": ("cross-entropy", [("np.mean", "np.sum")], "the mean is missing"),
     "neither mean nor sum": ("cross-entropy", [("np.mean(", "(")], "mean over an axis missing"),
@@ -349,13 +370,15 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
-    "softmax, loss and gradient by TensorFlow": {
-        "softmax": "def softmax(scores):\n    return tf.nn.softmax(tf.cast(scores, tf.float64))\n",
+    "softmax, loss and gradient in TensorFlow's own steps": {
+        "softmax": "def softmax(scores):\n"
+        "    scores = tf.cast(scores, tf.float64)\n"
+        "    e = tf.exp(scores - tf.reduce_max(scores, axis=-1, keepdims=True))\n"
+        "    return e / tf.reduce_sum(e, axis=-1, keepdims=True)\n",
         "cross-entropy": "def cross_entropy(scores, labels):\n"
         "    scores = tf.cast(scores, tf.float64)\n"
-        "    return tf.reduce_mean(\n"
-        "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)\n"
-        "    )\n",
+        "    true = tf.gather(scores, labels, batch_dims=1)\n"
+        "    return tf.reduce_mean(tf.reduce_logsumexp(scores, axis=1) - true)\n",
         "gradients": "def gradients(X, p, labels):\n"
         "    error = (p - tf.one_hot(labels, p.shape[1], dtype=p.dtype)) / len(p)\n"
         "    return tf.matmul(X, error, transpose_a=True), tf.reduce_sum(error, axis=0)\n",

@@ -26,6 +26,14 @@ MUTANTS = {
         [("= kernel", "= kernel[::-1, ::-1]")],
         "the kernel is turned round",
     ),
+    "TensorFlow's convolution": (
+        "convolve",
+        "def convolve(image, kernel, stride=1, gap=1, padding='valid'):\n"
+        "    x, k = (np.asarray(a, 'float32') for a in (image[None, ..., None], kernel))\n"
+        "    k, pad = k[..., None, None], padding.upper()\n"
+        "    return tf.nn.conv2d(x, k, stride, pad, dilations=gap)[0, ..., 0].numpy()\n",
+        "a library's convolution does it all",
+    ),
     "matrix product": (
         "convolve",
         [("c : c + size] * wide", "c : c + size] @ wide")],
@@ -279,11 +287,15 @@ VARIANTS = {
         "    most = np.iinfo(pixels.dtype).max\n"
         "    return tf.cast(pixels, tf.float32)[..., tf.newaxis] / most\n",
         "convolve": 'def convolve(image, kernel, stride=1, gap=1, padding="valid"):\n'
-        "    image = tf.cast(image, tf.float32)[None, :, :, None]\n"
-        "    apart = np.kron(kernel, np.eye(1, gap * gap).reshape(gap, gap))\n"
-        "    apart = apart[: len(apart) - gap + 1, : len(apart) - gap + 1]\n"
-        "    kernel = tf.cast(apart, tf.float32)[:, :, None, None]\n"
-        "    return tf.nn.conv2d(image, kernel, stride, padding.upper())[0, :, :, 0]\n",
+        "    k, (h, w) = len(kernel), np.shape(image)\n"
+        "    span = gap * (k - 1) + 1\n"
+        "    def padded(n):\n"
+        "        p = max((int(np.ceil(n / stride)) - 1) * stride + span - n, 0)\n"
+        "        return (p // 2, p - p // 2) if padding == 'same' else (0, 0)\n"
+        "    image = np.pad(np.asarray(image, float), [padded(h), padded(w)])\n"
+        "    see = np.lib.stride_tricks.sliding_window_view(image, (span, span))\n"
+        "    see = see[::stride, ::stride, ::gap, ::gap]\n"
+        "    return np.einsum('abij,ij->ab', see, kernel)\n",
         "dropout": "def dropout(h, kept, draws, training):\n"
         "    stay = tf.cast(draws < kept, h.dtype)[:, tf.newaxis, tf.newaxis]\n"
         "    return h * stay / kept if training else h\n",
