@@ -191,6 +191,52 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
+    "by the lessons alone": {
+        "standardise": "def standardise(images):\n"
+        '    x = np.array(images, dtype="float64")\n'
+        "    middle = x.mean(0, keepdims=True)\n"
+        "    x -= middle\n"
+        "    constant = np.ptp(images, axis=0) == 0\n"
+        "    x[:, constant] = 0.0\n"
+        "    sigma = np.sqrt((x**2).mean(axis=0))\n"
+        "    sigma[constant] = 1.0\n"
+        "    return x / sigma\n",
+        "distances": "def distances(a, b):\n"
+        '    a = a.astype(np.int64) if a.dtype.kind in "ui" else a\n'
+        '    b = b.astype(np.int64) if b.dtype.kind in "ui" else b\n'
+        "    difference = np.expand_dims(a, 1) - np.expand_dims(b, 0)\n"
+        '    return np.einsum("nmd,nmd->nm", difference, difference)\n',
+        "gradient": "def loss_and_gradient(w, b, X, y):\n"
+        "    n = X.shape[0]\n"
+        "    residual = np.dot(X, w) + b - y\n"
+        "    loss = np.sum(np.square(residual)) / n\n"
+        "    grad_w = 2.0 / n * np.dot(residual, X)\n"
+        "    grad_b = 2.0 / n * residual.sum()\n"
+        "    return loss, grad_w, grad_b\n",
+        "descend": "def descend(X, y, rate, steps):\n"
+        "    X = tf.constant(X, dtype=tf.float32)\n"
+        "    y = tf.reshape(tf.constant(y, dtype=tf.float32), (-1, 1))\n"
+        "    w = tf.Variable(tf.zeros((X.shape[1], 1)))\n"
+        "    b = tf.Variable(tf.zeros(()))\n"
+        "    history = []\n"
+        "    for step in range(steps):\n"
+        "        with tf.GradientTape() as tape:\n"
+        "            predicted = tf.matmul(X, w) + b\n"
+        "            loss = tf.reduce_mean(tf.square(predicted - y))\n"
+        '        grads = tape.gradient(loss, {"w": w, "b": b})\n'
+        '        w.assign(w - rate * grads["w"])\n'
+        '        b.assign(b - rate * grads["b"])\n'
+        "        history.append(loss.numpy())\n"
+        "    return tf.squeeze(w, axis=1), b, history\n",
+        "rate": "largest_rate = 2 / 6  # |1 - 6 rate| < 1\n",
+        "square-root": "def square_root(A, rate, steps):\n"
+        "    A = np.asarray(A, dtype=float)\n"
+        "    X = np.identity(A.shape[0])\n"
+        "    for _ in range(steps):\n"
+        "        E = X.dot(X) - A\n"
+        "        X = X - 2 * rate * (np.dot(E, X.T) + np.dot(X.T, E))\n"
+        "    return X\n",
+    },
     "standardise by TensorFlow": {
         "standardise": "def standardise(images):\n"
         "    low, high = images.min(axis=0), images.max(axis=0)\n"

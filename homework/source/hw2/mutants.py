@@ -370,6 +370,70 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
+    "by the lessons alone": {
+        "prepare": "def prepare(pixels, n_valid):\n"
+        "    n = pixels.shape[0]\n"
+        '    flat = np.true_divide(pixels.reshape((n, -1)), 255.0, dtype="float32")\n'
+        "    valid, training = np.split(flat, [n_valid])\n"
+        "    return training, valid\n",
+        "softmax": "def softmax(scores):\n"
+        "    shifted = np.array(scores, dtype=float)\n"
+        "    shifted -= np.amax(shifted, axis=1)[:, np.newaxis]\n"
+        "    exponentials = np.exp(shifted)\n"
+        "    return (exponentials.T / exponentials.sum(axis=1)).T\n",
+        "cross-entropy": "def cross_entropy(scores, labels):\n"
+        "    total = 0.0\n"
+        "    for row, label in zip(np.asarray(scores, float), labels):\n"
+        "        row = row - row.max()\n"
+        "        total += np.log(np.exp(row).sum()) - row[label]\n"
+        "    return total / len(labels)\n",
+        "gradients": "def gradients(X, p, labels):\n"
+        "    n, classes = p.shape\n"
+        "    one_hot = np.zeros((n, classes))\n"
+        "    for i, label in enumerate(labels):\n"
+        "        one_hot[i, label] = 1\n"
+        "    delta = p - one_hot\n"
+        "    return np.dot(X.T, delta) / n, delta.mean(0)\n",
+        "batches": "def shuffled_batches(n, size, seed):\n"
+        "    rng = np.random.default_rng(seed)\n"
+        "    order = np.arange(n)\n"
+        "    rng.shuffle(order)\n"
+        "    batches = []\n"
+        "    while len(order):\n"
+        "        batches.append(order[:size])\n"
+        "        order = order[size:]\n"
+        "    return batches\n",
+        "train": "def train(X, labels, W, b, batches, rate):\n"
+        "    @tf.function(reduce_retracing=True)\n"
+        "    def loss_of(x, y):\n"
+        "        return tf.reduce_mean(\n"
+        "            tf.nn.sparse_softmax_cross_entropy_with_logits(labels=y, "
+        "logits=tf.matmul(x, W) + b)\n"
+        "        )\n"
+        "\n"
+        "    found = []\n"
+        "    for indices in batches:\n"
+        "        x = tf.gather(X, indices)\n"
+        "        y = tf.gather(labels, indices)\n"
+        "        with tf.GradientTape() as tape:\n"
+        "            loss = loss_of(x, y)\n"
+        "        for variable, slope in zip((W, b), tape.gradient(loss, (W, b))):\n"
+        "            variable.assign_add(-rate * slope)\n"
+        "        found.append(loss.numpy())\n"
+        "    return found\n",
+        "weight-images": "def weight_images(W, height, width):\n"
+        "    classes = np.shape(W)[1]\n"
+        "    return np.stack([np.asarray(W)[:, k].reshape(height, width) for k in "
+        "range(classes)])\n",
+        "confusion": "def confusion(truth, said, classes):\n"
+        "    return np.bincount(np.asarray(truth) * classes + said, "
+        "minlength=classes**2).reshape(classes, -1)\n",
+        "worst": "def worst(p, truth, n):\n"
+        "    chosen = np.argmax(p, axis=1)\n"
+        "    confidence = np.where(chosen == truth, -1.0, np.max(p, axis=1))\n"
+        "    order = np.argsort(confidence)[::-1]\n"
+        "    return order[: min(n, int(np.sum(chosen != truth)))]\n",
+    },
     "softmax, loss and gradient in TensorFlow's own steps": {
         "softmax": "def softmax(scores):\n"
         "    scores = tf.cast(scores, tf.float64)\n"

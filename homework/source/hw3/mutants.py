@@ -433,6 +433,88 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
+    "by the lessons alone": {
+        "preprocess": "def preprocess(pixels, mean):\n"
+        "    flat = np.reshape(pixels, (len(pixels), -1)) / 255 - mean\n"
+        '    return flat.astype("float32")\n',
+        "deprocess": "def deprocess(rows, mean, height, width):\n"
+        "    x = np.asarray(rows) + np.asarray(mean)\n"
+        "    x = np.minimum(np.maximum(x, 0), 1)\n"
+        "    return (x * 255 + 0.5).astype(np.uint8).reshape(-1, height, width)\n",
+        "encode": "def encode(x, weights):\n"
+        '    """Turn rows x [n, d] into codes [n, k]."""\n'
+        "    W1, b1, W2, b2, _, _ = weights\n"
+        "    h = tf.nn.leaky_relu(tf.matmul(x, W1) + b1, alpha=0.1)\n"
+        "    return tf.matmul(h, W2) + b2\n"
+        "\n"
+        "\n"
+        "def decode(z, weights):\n"
+        '    """Turn codes z [n, k] into rows [n, d], by the encoder\'s own matrices."""\n'
+        "    W1, _, W2, _, c1, c2 = weights\n"
+        "    h = tf.matmul(z, W2, transpose_b=True) + c1\n"
+        "    h = tf.where(h > 0, h, h / 10)\n"
+        "    return tf.matmul(h, W1, transpose_b=True) + c2\n"
+        "\n"
+        "\n"
+        "def slopes(x, weights):\n"
+        '    """Return the slopes of the mean square of what is rebuilt of x: leave this '
+        'as it is."""\n'
+        "    with tf.GradientTape() as tape:\n"
+        "        tape.watch(weights)\n"
+        "        loss = tf.reduce_mean(decode(encode(x, weights), weights) ** 2)\n"
+        "    return tape.gradient(loss, weights)\n",
+        "train-step": "def linear_rebuild(x, weights):\n"
+        '    """Encode by one matrix, decode by the same one: leave this as it is."""\n'
+        "    return (x @ weights[0]) @ tf.transpose(weights[0])\n"
+        "\n"
+        "\n"
+        "def train_step(x, weights, velocity, rebuild, rate, momentum):\n"
+        '    """Take one step of gradient descent with momentum; return the loss before '
+        'it."""\n'
+        "    with tf.GradientTape() as tape:\n"
+        "        error = rebuild(x, weights) - x\n"
+        "        loss = tf.reduce_mean(tf.square(error))\n"
+        "    gradient = tape.gradient(loss, weights)\n"
+        "    for i in range(len(weights)):\n"
+        "        new = momentum * velocity[i] - rate * gradient[i]\n"
+        "        velocity[i].assign(new)\n"
+        "        weights[i].assign_add(new)\n"
+        "    return float(loss)\n",
+        "assign": "def assign(codes, places):\n"
+        "    table = np.sum((places[:, None] - codes[None]) ** 2, axis=-1)\n"
+        "    rows, columns = linear_sum_assignment(table)\n"
+        "    answer = np.empty(len(places), dtype=int)\n"
+        "    answer[rows] = columns\n"
+        "    return answer\n",
+        "kl": "def kl(mean, log_variance, other_mean, other_log_variance):\n"
+        "    ratio = np.exp(log_variance - other_log_variance)\n"
+        "    distance = (mean - other_mean) ** 2 * np.exp(-other_log_variance)\n"
+        "    return 0.5 * np.sum(ratio + distance - 1 + other_log_variance - "
+        "log_variance, axis=1)\n",
+        "elbo": "def elbo(x, mean, log_variance, noise, W, c, s):\n"
+        "    d = x.shape[1]\n"
+        "    totals = np.zeros(len(x))\n"
+        "    for draw in noise:\n"
+        "        z = mean + np.sqrt(np.exp(log_variance)) * draw\n"
+        "        y = np.dot(z, W) + c\n"
+        "        totals += -d * np.log(s) - d / 2 * np.log(2 * np.pi) - ((x - y) ** "
+        "2).sum(1) / 2 / s**2\n"
+        "    zeros = np.zeros_like(mean)\n"
+        "    return totals / len(noise) - kl(mean, log_variance, zeros, zeros)\n",
+        "evidence": "def evidence(x, W, c, s):\n"
+        "    d = W.shape[1]\n"
+        "    covariance = np.dot(W.T, W) + s**2 * np.eye(d)\n"
+        "    L = np.linalg.cholesky(covariance)\n"
+        "    white = np.linalg.solve(L, (x - c).T)\n"
+        "    log_det = 2 * np.log(np.diag(L)).sum()\n"
+        "    return -0.5 * ((white**2).sum(axis=0) + log_det + d * np.log(2 * np.pi))\n",
+        "cloud": "def cloud(x, W, c, s):\n"
+        "    k = len(W)\n"
+        "    precision = np.eye(k) + W @ W.T / s**2\n"
+        "    m = np.stack([np.linalg.inv(precision) @ W @ row / s**2 for row in x - c])\n"
+        "    v = 1 / np.diag(precision)\n"
+        "    return m, np.tile(np.log(v), (len(x), 1))\n",
+    },
     "pictures by TensorFlow": {
         "preprocess": "def preprocess(pixels, mean):\n"
         "    rows = tf.reshape(tf.cast(pixels, tf.float32) / 255, [len(pixels), -1])\n"

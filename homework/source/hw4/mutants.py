@@ -282,6 +282,67 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
+    "by the lessons alone": {
+        "prepare": "def prepare(pixels):\n"
+        "    top = 255.0 if pixels.dtype == np.uint8 else 65535.0\n"
+        '    return np.expand_dims(pixels.astype("float32") / np.float32(top), -1)\n',
+        "convolve": 'def convolve(image, kernel, stride=1, gap=1, padding="valid"):\n'
+        "    image, kernel = np.asarray(image, float), np.asarray(kernel, float)\n"
+        "    k = kernel.shape[0]\n"
+        "    g = (k - 1) * gap + 1\n"
+        '    if padding == "same":\n'
+        "        both = []\n"
+        "        for n in image.shape:\n"
+        "            out = (n + stride - 1) // stride\n"
+        "            p = max((out - 1) * stride + g - n, 0)\n"
+        "            both.append((p // 2, p - p // 2))\n"
+        '        image = np.pad(image, both, mode="constant")\n'
+        "    H = (image.shape[0] - g) // stride + 1\n"
+        "    V = (image.shape[1] - g) // stride + 1\n"
+        "    result = np.zeros((H, V))\n"
+        "    for i in range(k):\n"
+        "        for j in range(k):\n"
+        "            part = image[i * gap :, j * gap :][::stride, ::stride][:H, :V]\n"
+        "            result += kernel[i, j] * part\n"
+        "    return result\n",
+        "patch": "def patch(layers):\n"
+        "    width, jump = 1, 1\n"
+        "    for kernel, stride in layers:\n"
+        "        width = width + (kernel - 1) * jump\n"
+        "        jump = jump * stride\n"
+        "    return width, jump\n",
+        "count": "def count_parameters(design, shapes):\n"
+        "    numbers = 0\n"
+        "    for (kind, *args), shape in zip(design, shapes):\n"
+        '        if kind == "conv":\n'
+        "            numbers += (args[1] ** 2 * shape[-1] + 1) * args[0]\n"
+        '        if kind == "dense":\n'
+        "            numbers += (shape[0] + 1) * args[0]\n"
+        '        if kind == "norm":\n'
+        "            numbers += 4 * shape[-1]\n"
+        "    return numbers\n",
+        "split": "def split(images, labels, share, seed):\n"
+        "    n = len(images)\n"
+        "    order = np.random.default_rng(seed).permutation(n)\n"
+        "    cut = int(round(share * n))\n"
+        "    valid, training = order[:cut], order[cut:]\n"
+        "    return images[training], labels[training], images[valid], labels[valid]\n",
+        "shift": "def shift(images, moves):\n"
+        "    n, h, w = images.shape\n"
+        "    moved = np.zeros(images.shape, images.dtype)\n"
+        "    for i, (down, right) in enumerate(moves):\n"
+        "        for r in range(h):\n"
+        "            if 0 <= r - down < h:\n"
+        "                for c in range(w):\n"
+        "                    if 0 <= c - right < w:\n"
+        "                        moved[i, r, c] = images[i, r - down, c - right]\n"
+        "    return moved\n",
+        "dropout": "def dropout(h, kept, draws, training):\n"
+        "    if not training:\n"
+        "        return h\n"
+        "    mask = np.where(draws < kept, 1 / kept, 0.0)\n"
+        "    return h * mask[:, None, None, :]\n",
+    },
     "through TensorFlow": {
         "prepare": "def prepare(pixels):\n"
         "    most = np.iinfo(pixels.dtype).max\n"

@@ -356,6 +356,97 @@ MUTANTS = {
 
 # name: {grade_id: change}
 VARIANTS = {
+    "by the lessons alone": {
+        "train": "def train(state, images, labels, steps):\n"
+        "    now = {key: np.copy(value) for key, value in state.items()}\n"
+        "    losses = []\n"
+        "    for _ in range(steps):\n"
+        '        s = int(now["step"])\n'
+        "        rows = batch_rows(s, len(images))\n"
+        '        loss, gW, gb = gradient(now["W"], now["b"], images[rows], labels[rows])\n'
+        '        for key, g in (("W", gW), ("b", gb)):\n'
+        '            now["v" + key] = MOMENTUM * now["v" + key] - rate_at(s) * g\n'
+        '            now[key] = now[key] + now["v" + key]\n'
+        '        now["step"] = s + 1\n'
+        "        losses.append(loss)\n"
+        '    now["step"] = int(now["step"])\n'
+        "    return now, losses\n",
+        "checkpoint": "def pack(state):\n"
+        "    buffer = io.BytesIO()\n"
+        '    np.savez(buffer, W=state["W"], b=state["b"], vW=state["vW"], '
+        'vb=state["vb"], step=state["step"])\n'
+        "    data = buffer.getvalue()\n"
+        "    checksum = hashlib.sha256(data).digest()\n"
+        "    return np.concatenate([np.frombuffer(checksum, np.uint8), "
+        "np.frombuffer(data, np.uint8)])\n"
+        "\n"
+        "\n"
+        "def unpack(content):\n"
+        "    raw = bytes(content)\n"
+        "    if hashlib.sha256(raw[32:]).digest() != raw[:32]:\n"
+        '        raise ValueError("the checksum does not fit: the file is damaged")\n'
+        "    with np.load(io.BytesIO(raw[32:]), allow_pickle=False) as archive:\n"
+        "        state = dict(archive)\n"
+        '    state["step"] = state["step"].item()\n'
+        "    return state\n",
+        "report": "def report(weights):\n"
+        "    parameters = sum(int(np.prod(w.shape)) for w in weights)\n"
+        "    int8 = 0\n"
+        "    for w in weights:\n"
+        "        if w.ndim == 1:\n"
+        "            int8 += 4 * w.size\n"
+        "        else:\n"
+        "            int8 += w.size + 4 * w.shape[-1]\n"
+        "    return dict(parameters=parameters, float32=4 * parameters, int8=int8)\n",
+        "fold": "def fold(W, b, gamma, beta, mean, variance):\n"
+        "    factor = gamma / np.sqrt(variance + EPSILON)\n"
+        "    return W @ np.diag(factor), factor * (b - mean) + beta\n",
+        "quantise": "def quantise(w):\n"
+        '    """Return int8 q [features, units] and scales [units], so that w is about '
+        'scale * q."""\n'
+        "    scales = []\n"
+        "    for column in np.transpose(w):\n"
+        "        top = max(abs(column))\n"
+        "        scales.append(top / 127 if top > 0 else 1.0)\n"
+        "    scales = np.array(scales)\n"
+        "    return np.round(w / scales).astype(np.int8), scales\n"
+        "\n"
+        "\n"
+        "def restore(q, scale):\n"
+        '    """Return the float32 array that q and its scales stand for."""\n'
+        "    return np.multiply(q, scale, dtype=np.float32)\n",
+        "hand-over": "def hand_over(W, b):\n"
+        '    """Return a Keras model from pixels, uint8 [n, 28, 28], to probabilities '
+        '[n, 10]."""\n'
+        "    model = keras.Sequential(\n"
+        "        [\n"
+        '            keras.Input(shape=(28, 28), dtype="uint8"),\n'
+        "            keras.layers.Rescaling(1.0 / 255),\n"
+        "            keras.layers.Flatten(),\n"
+        "            keras.layers.Dense(10),\n"
+        "            keras.layers.Softmax(),\n"
+        "        ]\n"
+        "    )\n"
+        "    model.layers[2].kernel.assign(W)\n"
+        "    model.layers[2].bias.assign(b)\n"
+        "    return model\n"
+        "\n"
+        "\n"
+        "def to_bytes(model):\n"
+        '    """Return the bytes of the .keras file that a model is saved as, uint8 [n]."""\n'
+        "    with tempfile.TemporaryDirectory() as folder:\n"
+        '        name = Path(folder) / "model.keras"\n'
+        "        model.save(name)\n"
+        "        return np.fromfile(name, dtype=np.uint8)\n"
+        "\n"
+        "\n"
+        "def from_bytes(content):\n"
+        '    """Return the model in the bytes of a .keras file, uint8 [n]."""\n'
+        "    with tempfile.TemporaryDirectory() as folder:\n"
+        '        name = Path(folder) / "theirs.keras"\n'
+        "        np.asarray(content).tofile(name)\n"
+        "        return keras.saving.load_model(name, compile=False, safe_mode=True)\n",
+    },
     "a state of its own, and names for everything": {
         "train": "def train(state, images, labels, steps):\n"
         "    W, b = np.array(state['W']), np.array(state['b'])\n"
