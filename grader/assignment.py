@@ -22,6 +22,7 @@ from traitlets.config import Config
 from grader import ROOT, AssignmentError
 from grader.check import test
 from grader.files import digest
+from grader.imports import rule
 from grader.markers import HIDDEN_TESTS
 from grader.stored import FILE, frozen, read_source
 from grader.submission import clean, grade_id, kind, name_cells, read_notebook, same
@@ -172,6 +173,7 @@ class Assignment:
                 # "x = ..." needs no second row of dots
                 cell.source = re.sub(r"^(.*= \.\.\..*)\n\s*\.\.\.$", r"\1", cell.source, flags=re.M)
         notebook, _ = ComputeChecksums().preprocess(notebook, {})
+        self._tell(notebook)
         # what `pack` needs to know without the source
         own = {"name": self.name, "answers": list(self.of_kind("answer", "manual"))}
         own["released"] = {
@@ -181,6 +183,19 @@ class Assignment:
         }
         notebook.metadata.homework = {**notebook.metadata.get("homework", {}), **own}
         return notebook
+
+    def _tell(self, notebook: nbformat.NotebookNode) -> None:
+        """Say what may be imported, in the text above the first setup cell, so that it is true."""
+        cells, told = notebook.cells, rule(self.imports())
+        first = next((i for i, cell in enumerate(cells) if kind(cell) == "setup"), 0)
+        above = [c for c in cells[:first] if c.cell_type == "markdown" and not grade_id(c)]
+        if above:
+            above[-1].source += f"\n\n{told}"
+            return
+        cell = nbformat.v4.new_markdown_cell(told, id="what-you-may-import")
+        if notebook.nbformat_minor < 5:
+            del cell["id"]
+        cells.insert(first, cell)
 
     def merge(self, content: bytes) -> Merged:
         """Put a submission into the order of its source, with locked cells as they were.

@@ -29,7 +29,11 @@ def answers(assignment, content: bytes) -> tuple[dict, set, list]:
 
 
 def cell(notebook: dict, name: str) -> dict:
-    return next(c for c in notebook["cells"] if c["metadata"]["nbgrader"]["grade_id"] == name)
+    return next(c for c in notebook["cells"] if named(c) == name)
+
+
+def named(one: dict) -> str:
+    return one["metadata"].get("nbgrader", {}).get("grade_id", "")
 
 
 def written(notebook: dict) -> bytes:
@@ -108,10 +112,8 @@ def test_lost_names_are_found_again(lost, assignment, handed_in):
 
 def test_an_answer_written_into_a_new_cell_is_found(assignment):
     notebook = json.loads(submission(assignment))
-    notebook["cells"] = [
-        one for one in notebook["cells"] if one["metadata"]["nbgrader"]["grade_id"] not in RIGHT
-    ]
-    at = {"double": 1, "answer": 4, "words": 6}
+    notebook["cells"] = [one for one in notebook["cells"] if named(one) not in RIGHT]
+    at = {"double": 2, "answer": 5, "words": 7}  # the first cell says what may be imported
     for name, place in at.items():
         kind = "markdown" if name == "words" else "code"
         new = {"cell_type": kind, "source": RIGHT[name], "metadata": {}}
@@ -159,9 +161,9 @@ def test_a_copy_as_it_was_released_does_not_undo_the_answer(assignment, handed_i
 
 def test_huge_outputs_are_left_out_then_the_rest_is_judged(assignment, handed_in):
     picture = {"output_type": "display_data", "data": {"image/png": 'iVBO\\"]}' * 5_000_000}}
-    handed_in["cells"][0]["outputs"] = [picture]
+    cell(handed_in, "imports")["outputs"] = [picture]
     handed_in["metadata"]["widgets"] = {"state": {"a": ["outputs", "]"]}}
-    handed_in["cells"][1]["source"] += '\n# "outputs": ['
+    cell(handed_in, "double")["source"] += '\n# "outputs": ['
     content = written(handed_in)
     assert len(content) > NOTEBOOK_BYTES
     found, unanswered, notes = answers(assignment, content)

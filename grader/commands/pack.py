@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 from grader.files import digest, read_plain, write
+from grader.imports import foreign
 from grader.submission import FILE_BYTES, SubmissionError, grade_id, kind, read_notebook
 
 
@@ -57,12 +58,14 @@ def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[st
             f"it is {metadata['name']}" if metadata.get("name") else "it is not a homework notebook"
         )
         raise SubmissionError(f"{path} is not the notebook of {name}: {other}.")
-    missing, notes = _compare(notebook, metadata.get("released", {}), metadata.get("answers", []))
+    released, answers = metadata.get("released", {}), metadata.get("answers", [])
+    missing, notes = _compare(notebook, released, answers)
     if missing and not incomplete:
         raise SubmissionError(
             f"not answered yet: {', '.join(missing)}. To hand in the rest, add --incomplete."
         )
     notes += [f"Not answered: {', '.join(missing)}."] if missing else []
+    notes += _foreign(notebook, {*released} - {*answers})
     found = _run(notebook, path.parent, metadata.get("cell_seconds", 60))
     now = datetime.datetime.now(datetime.UTC)
     receipt = {
@@ -104,6 +107,19 @@ def _compare(notebook, released: dict, answers: list[str]) -> tuple[list[str], l
         if not all(cells.get(name, [])):
             notes.append(f"The cell {name} was changed; it will be put back as it was.")
     return missing, notes
+
+
+def _foreign(notebook: nbformat.NotebookNode, locked: set[str]) -> list[str]:
+    """Return a line for each import of something that is here and not where it is graded."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    given = "\n".join(c.source for c in cells if grade_id(c) in locked)
+    return [
+        f"{grade_id(cell) or 'A cell of your own'} imports {module}, which will not be there when "
+        "your homework is graded: do without it."
+        for cell in cells
+        if grade_id(cell) not in locked
+        for module in foreign(cell.source, given)
+    ]
 
 
 def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[str]:

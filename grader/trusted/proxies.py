@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 
+from grader import imports
 from grader.check import StudentError
 from grader.shared.wire import WireError, pack, unpack
 from grader.trusted.sandbox import ProcessDied, Session, TimedOut
@@ -158,6 +159,7 @@ class Process:
         found = getattr(builtins, name, None)
         known = name in _KNOWN or (isinstance(found, type) and issubclass(found, BaseException))
         message = readable(reason(text("message")))
+        message += imports.why(name, message)
         full = f"{name}{self._where(error.get('frames'))}{': ' if message else ''}{message}"
         return full, name if known else "an exception"
 
