@@ -7,6 +7,7 @@ end. What it returns shows itself in the notebook.
 import contextlib
 import dis
 import html
+import itertools
 import re
 import signal
 import threading
@@ -225,9 +226,19 @@ def _finding(got, expected, what, tolerance, arguments=()) -> Verdict | None:
         if len(parts) != len(expected):
             says = f"returns {len(parts)} and not {len(expected)} results: {', '.join(expected)}."
             return Verdict("wrong", f"{what} {says}", says)
-        pairs = zip(parts, expected.items(), strict=True)
-        found = (_finding(p, e, f"{n} of {what}", tolerance, arguments) for p, (n, e) in pairs)
-        return next(filter(None, found), None)
+
+        def first(names):
+            how, pairs = (tolerance, arguments), zip(parts, names, strict=True)
+            found = (_finding(p, expected[n], f"{n} of {what}", *how) for p, n in pairs)
+            return next(filter(None, found), None)
+
+        finding = first(expected)
+        for names in itertools.permutations(expected) if finding and len(parts) < 5 else ():
+            if not first(names):
+                given, wanted = ", ".join(names), ", ".join(expected)
+                says = f"returns the right results in another order: {given}, not {wanted}."
+                return Verdict("wrong", f"{what} {says}", says)
+        return finding
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")

@@ -63,10 +63,8 @@ class Checkpoints:
         step = validate.whole(step, "step", least=0)
         later = set(self.steps) - self._passed_over
         if later and max(later) > step:
-            raise ValueError(
-                f"{self.folder} holds ckpt-{max(later)}, which is later than step {step}. "
-                f"Call restore() first, or choose another folder."
-            )
+            holds = f"{self.folder} holds ckpt-{max(later)}, which is later than step {step}."
+            raise ValueError(f"{holds} Call restore() first, or choose another folder.")
         self.folder.mkdir(parents=True, exist_ok=True)
         for old in self._passed_over | {step}:
             self._remove(old)

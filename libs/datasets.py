@@ -195,9 +195,7 @@ def _sizes(split, n: int) -> tuple[int, int, int]:
     """Turn three shares of n samples into numbers of samples."""
     shares = np.asarray(split, np.float64)
     if shares.shape != (3,) or not np.all(shares >= 0) or abs(shares.sum() - 1) > 1e-6:
-        raise ValueError(
-            f"split must be three shares (train, valid, test), none negative, that sum to 1, "
-            f"got {split!r}. For example [0.8, 0.1, 0.1]."
-        )
+        wanted = "three shares (train, valid, test), none negative, that sum to 1"
+        raise ValueError(f"split must be {wanted}, got {split!r}. For example [0.8, 0.1, 0.1].")
     first, second = (round(float(stop) * n) for stop in np.cumsum(shares)[:2])
     return first, second - first, n - second

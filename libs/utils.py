@@ -97,10 +97,8 @@ def montage_filters(W) -> np.ndarray:
     """
     W = np.asarray(W)
     if W.ndim != 4:
-        raise ValueError(
-            f"W must have shape [height, width, in, out], got {list(W.shape)}. "
-            f"A Keras layer keeps it in layer.kernel."
-        )
+        hint = "A Keras layer keeps it in layer.kernel."
+        raise ValueError(f"W must have shape [height, width, in, out], got {list(W.shape)}. {hint}")
     height, width, n_in, n_out = W.shape
     kernels = W.transpose(2, 3, 0, 1).reshape(n_in * n_out, height, width)
     return montage(kernels, fill=0, columns=None if n_in == 1 else n_out)

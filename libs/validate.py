@@ -51,10 +51,8 @@ def finite(array: np.ndarray, name: str) -> np.ndarray:
     fits = np.isfinite(array)
     if not fits.all():
         place = np.argwhere(~fits)[0].tolist()
-        raise ValueError(
-            f"{name} must be finite, got {array[tuple(place)]} at index {place}: "
-            f"{array.size - fits.sum():,} of {array.size:,} numbers are NaN or infinite."
-        )
+        bad = f"{array.size - fits.sum():,} of {array.size:,} numbers are NaN or infinite."
+        raise ValueError(f"{name} must be finite, got {array.item(*place)} at index {place}: {bad}")
     return array
 
 
@@ -85,10 +83,8 @@ def unit_interval(array, name: str) -> np.ndarray:
     """
     array = _filled(numeric(array, name), name)
     if array.dtype.kind != "f":
-        raise TypeError(
-            f"{name} must be float in [0, 1], got {array.dtype}. "
-            f"Divide pixels from 0 to 255 by 255 first."
-        )
+        hint = "Divide pixels from 0 to 255 by 255 first."
+        raise TypeError(f"{name} must be float in [0, 1], got {array.dtype}. {hint}")
     low, high = array.min(), array.max()
     if low >= 0 and high <= 1:  # NaN fails too
         return array

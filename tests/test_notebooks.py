@@ -396,6 +396,16 @@ def run(source, names):
     return eval(compile(ast.Expression(last.value), file, "eval"), names) if last else None
 
 
+def swapped(solution):
+    """Return a solution that gives its results in reverse; None if it gives but one."""
+    tree = ast.parse(solution)
+    pairs = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
+    pairs = [value for value in pairs if isinstance(value, ast.Tuple)]
+    for value in pairs:
+        value.elts.reverse()
+    return ast.unparse(tree) if pairs else None
+
+
 @each_lesson
 def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch):
     """Unfilled, the check says so; solved, it says right; and it names what learners get wrong."""
@@ -407,6 +417,8 @@ def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch
     for exercise, check, solution in found:
         answers = [(exercise, "empty", ""), (solution, "right", "")]
         answers += [(source, "wrong", says) for source, says in wrong.get(name_of(exercise), [])]
+        if (turned := swapped(solution)) and "check_function(" in check:
+            answers.append((turned, "wrong", "in another order: "))
         for source, state, says in answers:
             here = dict(names)
             run(source, here)
