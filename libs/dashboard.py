@@ -68,11 +68,11 @@ class Dashboard(keras.callbacks.Callback):
 
     def __init__(self, valid=None, predict=None, total: int | None = None, title: str = "") -> None:
         super().__init__()
-        self._images, self._labels = np.zeros((0, 784)), np.zeros(0, int)
+        self._images, self._labels, self._of = np.zeros((0, 784)), np.zeros(0, int), 0
         if valid is not None:
             if not callable(predict):
                 raise TypeError(f"predict must be a function, got {type(predict).__name__}.")
-            self._images, self._labels = _held_out(valid)
+            self._images, self._labels, self._of = _held_out(valid)
         self._predict, self._title = predict, title
         self.total = None if total is None else validate.whole(total, "total")
         self._step, self._finished, self._done, self._means = 0, False, 0, {}
@@ -111,10 +111,8 @@ class Dashboard(keras.callbacks.Callback):
         if self._finished:
             raise ValueError("this dashboard is finished. Make a new Dashboard to go on.")
         if validate.whole(step, "step") <= self._step:
-            raise ValueError(
-                f"step must grow from one update to the next, got {step} after {self._step}. "
-                f"In a second epoch, go on counting from the first."
-            )
+            hint = "In a second epoch, go on counting from the first."
+            raise ValueError(f"step must grow, got {step} after {self._step}. {hint}")
         many = len(getattr(loss, "shape", ())) == 1 and 0 < len(loss) <= step - self._step
         losses = np.asarray(loss).tolist() if many else [_number(loss, "loss")]
         accuracy, first = _number(accuracy, "accuracy"), step + 1 - len(losses)
@@ -220,7 +218,7 @@ class Dashboard(keras.callbacks.Callback):
             **{"title": self._title or "Training", "total": self.total, "step": self._step},
             **{"seconds": self._seconds(), "done": self._finished, "broken": " ".join(broken)},
             **{"curves": {name: _thinned(rows) for name, rows in parts.items()}, "frames": frames},
-            **{"held": len(self._labels), "truth": self._labels[used].tolist()},
+            **{"held": len(self._labels), "of": self._of, "truth": self._labels[used].tolist()},
         }
 
     def _sheet(self, used) -> str:
@@ -239,16 +237,20 @@ class Dashboard(keras.callbacks.Callback):
         """Draw the last frame, for where no script runs."""
         figure = Figure((9, 2.8), layout="none")
         figure.subplots_adjust(left=0.05, right=0.99, bottom=0.17, top=0.9)  # a layout takes time
-        (*panels, wall), curves = figure.subplots(1, 3), self._film(self._all)["curves"].items()
-        for column, (panel, name) in enumerate(zip(panels, ("Loss", "Accuracy"), strict=True), 1):
-            for (part, rows), colour in zip(curves, ("#1a8fe3", "#d55e00"), strict=True):
-                panel.plot(*np.array(rows, float)[[0, column]], color=colour, lw=1.3, label=part)
-            panel.set(title=name, xlabel="step", visible=panel.dataLim.y1 >= panel.dataLim.y0)
+        held, curves = len(self._labels), self._film(self._all)["curves"].items()
+        *panels, wall = figure.subplots(1, 3) if held else [figure.subplots(), None]
+        looks = {"lw": 1.3, "color": "#1a8fe3"}, {"lw": 0.4, "color": "#d55e00", "marker": "."}
+        for column, panel in enumerate(panels, 1):
+            for (part, rows), look in zip(curves, looks, strict=True):
+                panel.plot(*np.array(rows, float)[[0, column]], label=part, **look)
+            panel.set(title=("Loss", "Accuracy")[column - 1], xlabel="step")
         panels[0].legend(handles=[line for line in panels[0].lines if line.get_xdata().size])
-        wall.set_axis_off()
         *_, count, shown = self._frames[-1]
+        if held:
+            wall.set_axis_off()
+            part = f" (of {self._of:,})" if held < self._of else ""
+            wall.set_title(f"{count:,} of {held:,} misread{part}", fontsize=10)
         if shown:
-            wall.set_title(f"{count:,} of {len(self._labels):,} digits misread")
             wall.imshow(_wall(self._images[[i for i, _ in shown]], 12))
         return figure
 
@@ -297,18 +299,17 @@ def _wall(images, columns: int, padding: int = 1) -> np.ndarray:
     return montage(pixels.astype(np.uint8), padding, columns=columns)
 
 
-def _held_out(valid) -> tuple[np.ndarray, np.ndarray]:
-    """Return images and classes, evenly spread, because a set may be sorted by class."""
+def _held_out(valid) -> tuple[np.ndarray, np.ndarray, int]:
+    """Return images and classes, evenly spread, for a set may be sorted; and how many there are."""
     if not hasattr(valid, "images") or getattr(valid, "labels", None) is None:
-        raise TypeError(
-            f"valid must be a Split with images and labels, got {type(valid).__name__}."
-        )
+        raise TypeError(f"valid must be a Split of images and labels, got {type(valid).__name__}.")
     shape = np.shape(valid.images)
     if math.prod(shape[1:]) != 784 or shape[0] == 0:
         raise ValueError(f"valid must hold images of 784 pixels, [n, 784], got {list(shape)}.")
     chosen = np.linspace(0, shape[0] - 1, min(shape[0], _HELD_OUT)).round().astype(int)
     labels = np.asarray(valid.labels)[chosen]
-    return valid.images[chosen], labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(int)
+    labels = labels.argmax(axis=1) if labels.ndim == 2 else labels.astype(int)
+    return valid.images[chosen], labels, shape[0]
 
 
 def _probabilities(answer, labels: np.ndarray) -> np.ndarray:
@@ -318,8 +319,6 @@ def _probabilities(answer, labels: np.ndarray) -> np.ndarray:
         shape = f"[{len(labels)}, classes] for labels up to {labels.max()}"
         raise ValueError(f"predict must return {shape}, got {list(p.shape)}.")
     if (p < 0).any() or (np.abs(p.sum(axis=1) - 1) > 0.01).any():
-        raise ValueError(
-            "predict must return probabilities, at least 0 and summing to 1 for each image, got "
-            f"{np.nanmin(p):.4g} to {np.nanmax(p):.4g}. Return tf.nn.softmax(logits)."
-        )
+        got = f"{np.nanmin(p):.4g} to {np.nanmax(p):.4g}. Return tf.nn.softmax(logits)."
+        raise ValueError(f"predict must return probabilities, which sum to 1 an image, got {got}")
     return p

@@ -273,15 +273,41 @@ def test_without_held_out_images_the_loss_is_shown():
 
 
 @pytest.mark.parametrize("losses", [[1.0, 0.5], [np.nan, np.nan]])
-def test_the_still_picture_has_no_panel_and_no_name_without_a_curve(losses):
+def test_the_still_picture_is_full_and_names_no_curve_that_is_not_there(losses):
     with Dashboard() as alone, board() as beside:
         for step, loss in enumerate(losses, 1):
             alone.update(step, loss)
             beside.update(step, loss, accuracy=0.5)
     stills = alone._still(), beside._still()
-    assert [panel.get_visible() for still in stills for panel in still.axes[1:2]] == [False, True]
+    assert [len(still.axes) for still in stills] == [1, 3]
+    widths = [still.axes[0].get_position().width for still in stills]
+    assert widths[0] > 0.9 > 0.35 > widths[1]
     names = [[t.get_text() for t in still.axes[0].get_legend().get_texts()] for still in stills]
     assert names == [["training"], ["training", "held-out"]]
+
+
+def test_held_out_images_have_dots_where_they_were_read_and_hardly_a_line(monkeypatch):
+    monkeypatch.setattr(dashboard, "_LOOKING", 1e-9)  # at first and in the end
+    with board() as b:
+        for step in range(1, 100):
+            b.update(step, 1 / step, accuracy=0.5)
+    for panel in b._still().axes[:2]:
+        training, held_out = panel.lines
+        assert training.get_marker() in ("", "None")
+        assert held_out.get_marker() == "."
+        assert held_out.get_xdata().tolist() == b.history["valid_steps"].tolist()
+        assert held_out.get_linewidth() < training.get_linewidth() / 2
+
+
+@pytest.mark.parametrize(("count", "says"), [(40, "40"), (1000, "1,000"), (2500, r"1,000 .*2,500")])
+def test_it_says_so_where_it_looks_at_a_part(count, says):
+    images = np.zeros((count, 784), np.float32)
+    b = board(split(images, np.arange(count) % 3), lambda images: np.full((len(images), 3), 1 / 3))
+    shown = film(b.picture)
+    assert (shown["held"], shown["of"]) == (min(count, 1000), count)
+    title = b._still().axes[2].get_title()
+    assert re.search(rf"of {says}", title)
+    assert ("(of" in title) == (count > 1000)
 
 
 # ---------------------------------------------------------------- what it costs
@@ -450,7 +476,7 @@ def test_an_interrupted_block_shows_the_last_state(monkeypatch):
     [
         ({"valid": split(IMAGES[:0], LABELS[:0])}, ValueError, r"valid must hold .*got \[0, 784\]"),
         ({"valid": split(IMAGES[:, :6])}, ValueError, r"784 pixels.*got \[40, 6\]"),
-        ({"valid": split(labels=None)}, TypeError, r"with images and labels"),
+        ({"valid": split(labels=None)}, TypeError, r"of images and labels, got SimpleNamespace"),
         ({"valid": IMAGES}, TypeError, r"valid must be a Split .* got ndarray"),
         ({"valid": split(labels=LABELS + 1)}, ValueError, r"labels up to 3, got \[40, 3\]"),
         ({"predict": PROBABILITIES}, TypeError, r"predict must be a function, got ndarray"),

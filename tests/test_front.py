@@ -418,6 +418,24 @@ def test_a_film_is_scrubbed_by_keyboard(show):
     assert slider.evaluate(value) == "step 400, 24 misread"
 
 
+def test_a_film_has_dots_where_held_out_digits_were_read_and_says_of_how_many(show):
+    film = json.loads(html.unescape(re.search('data-film="([^"]*)"', a_film()._repr_html_())[1]))
+    curves = film["curves"] | {"held-out": [[0, 200, 400], [2.3, 0.5, None], [0.1, 0.9, 0.95]]}
+    part = film | {"curves": curves, "of": 5000}
+    page = show(front("dashboard", f"mount(document.querySelector('main'), {json.dumps(part)});"))
+    page.get_by_role("slider").wait_for()
+    says = "24 of 1,000 held-out digits misread (is → read as); it looks at 1,000 of 5,000"
+    assert page.locator(".dashboard-wrong").inner_text() == says
+    charts = page.locator(".dashboard-chart")  # all are drawn pale, and once more up to the step
+    assert [charts.nth(k).locator("circle").count() for k in (0, 1)] == [4, 6]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Home")
+    assert [charts.nth(k).locator("circle").count() for k in (0, 1)] == [3, 4]
+    page = show(pages()["dashboard"])  # of 1,000 it looks at all
+    page.get_by_role("slider").wait_for()
+    assert "looks at" not in page.locator(".dashboard-wrong").inner_text()
+
+
 @pytest.mark.parametrize("width", [390, 900, 1366])
 def test_a_film_is_at_most_500_pixels_high(show, width):
     page = show(pages()["dashboard"], viewport={"width": width, "height": 900})

@@ -3,7 +3,8 @@
 // `mount(element, film)` draws a film and returns `show(film)`, for the next state of the same
 // training; no kernel is needed. A film is what libs/dashboard.py makes of a training: `curves`,
 // [steps, loss, accuracy] of each part; `frames`, [step, seconds, how many are wrong, [digit, read
-// as, …]] each; `truth`, the digits' labels; `sheet`, the address of a picture of them, ten in a row.
+// as, …]] each; `held`, how many digits are looked at, `of` how many; `truth`, their labels; `sheet`,
+// the address of a picture of them, ten in a row.
 // Where no script runs, the stored page keeps its last picture.
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -71,10 +72,16 @@ function draw(svg, name, curves, upTo, end) {
     const known = steps.map((step, k) => [step, all[k]]).filter(([, value]) => value !== null);
     if (!known.length) continue;
     const before = known.filter(([step]) => step <= upTo);
-    const style = { stroke: COLOURS[part], "stroke-width": part === "training" ? 1.3 : 2.4 };
-    for (const [some, opacity] of [[known, 0.25], [before, 1]])
-      parts.push(drawn("polyline", { ...style, opacity, fill: "none",
-        points: some.map(([step, value]) => `${x(step).toFixed(1)},${y(value).toFixed(1)}`).join(" ") }));
+    const style = { stroke: COLOURS[part], "stroke-width": 1.3 };
+    // held-out digits are read now and then: dots say when, the line between them is a guess
+    const seldom = part !== "training";
+    for (const [some, opacity] of [[known, 0.25], [before, 1]]) {
+      const places = some.map(([step, value]) => [x(step).toFixed(1), y(value).toFixed(1)]);
+      parts.push(drawn("polyline", { ...style, opacity: seldom ? 0.3 * opacity : opacity, fill: "none",
+        points: places.map((place) => place.join()).join(" ") }));
+      if (seldom) parts.push(...places.map(([cx, cy]) =>
+        drawn("circle", { cx, cy, r: 2.2, fill: style.stroke, opacity })));
+    }
     const value = before.length ? short(before.at(-1)[1]) : "–";
     const legend = `${part} ${value}`;
     if (before.length) says.push(legend);
@@ -140,7 +147,8 @@ export function mount(place, first) {
     ), step, end));
     if (first.held) {
       wrong.textContent = `${whole(count)} of ${whole(film.held)} held-out digits misread`
-        + (count ? " (is → read as)" : "");
+        + (count ? " (is → read as)" : "")
+        + (film.of > film.held ? `; it looks at ${whole(film.held)} of ${whole(film.of)}` : "");
       const shown = Array.from({ length: pairs.length / 2 }, (_, k) => pairs.slice(2 * k, 2 * k + 2));
       wall.replaceChildren(...shown.map(tile));
       wall.setAttribute("aria-label", shown.length
