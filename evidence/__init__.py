@@ -1,10 +1,10 @@
 """How the course knows what its lessons say of trainings: five seeds of the lessons' own cells.
 
 ``evidence/lessons/NN.toml`` names what lesson NN claims, each with an expression in the lesson's
-own names. It is evaluated after the lesson's cells tagged ``setup`` and ``evidence``, for each seed
-in a process of its own (:mod:`evidence.run`), and kept in ``evidence/results/NN.json``. From there
-``write`` puts numbers into prose and makes the page *How we know*. ``python -m evidence`` lists all
-of it.
+own names, and with ``solved("my_step")``, which is the worked solution of exercise ``my_step``. It
+is evaluated after the lesson's cells tagged ``setup`` and ``evidence``, for each seed in a process
+of its own (:mod:`evidence.run`), and kept in ``evidence/results/NN.json``. From there ``write``
+puts numbers into prose and makes the page *How we know*. ``python -m evidence`` lists all of it.
 
 Test data are read only where asked for by name, ``run NN --test``: cells tagged ``evidence-test``
 run and claims with ``test = true`` are evaluated there alone. Everywhere else a lesson's data have
@@ -97,12 +97,22 @@ class Lesson:
         code = [cell for cell in listed if cell.cell_type == "code" and cell.id != "setup"]
         return [cell for cell in code if wanted & set(cell.metadata.get("tags", []))]
 
+    @cached_property
+    def solutions(self) -> dict[str, str]:
+        """Return the worked solution of each exercise, by its function's name."""
+        text = "\n".join(cell.source for cell in nbformat.read(self.path, as_version=4).cells)
+        code = re.findall(r"Solution</summary>\s+```python\n(.*?)```", text, re.DOTALL)
+        return {re.search(r"^def (\w+)", block, re.MULTILINE)[1]: block for block in code}
+
     def digest(self, kind: str) -> str:
-        """Return what changes if the numbers might: by cells and expressions, not by comments."""
+        """Return what changes if the numbers might: not by comments, nor by a score to beat."""
         cells = (c for c in self.cells(kind) if not {"exercise", "check"} & {*c.metadata.tags})
         sources = [c.source for c in cells] + [self.claims[n]["value"] for n in self.names(kind)]
+        asked = re.findall(r"\bsolved\(\W*(\w+)", "\n".join(sources))
+        sources += [self.solutions[name] for name in asked]
         lines = (line.rstrip() for source in sources for line in source.splitlines())
-        plain = "\n".join(line for line in lines if line and not line.lstrip().startswith("#"))
+        idle = re.compile(r"\s*(#|TO_BEAT = |$)")
+        plain = "\n".join(line for line in lines if not idle.match(line))
         return hashlib.sha256(plain.encode()).hexdigest()[:16]
 
     def stale(self, kind: str, seed: int) -> str:

@@ -2,7 +2,7 @@
 
 python -m evidence                every claim: its numbers, seeds, date, whether it is fresh
 python -m evidence run 03         run the seeds that are missing or stale
-python -m evidence run 03 --test  evaluate what was chosen on the test data
+python -m evidence run 03 --test  the same, and evaluate what was chosen on the test data
 python -m evidence write          put the numbers into the lessons and docs/how-we-know.md
 """
 
@@ -46,7 +46,8 @@ def run(number: str, count: int, kind: str) -> int:
         if done.returncode:
             failed.append(f"seed {seed} failed:\n{done.stderr[-3000:]}")
         else:
-            lesson.keep(kind, seed, json.loads(done.stdout.splitlines()[-1]))
+            for made, entry in json.loads(done.stdout.splitlines()[-1]).items():
+                lesson.keep(made, seed, entry)
     print(*failed or [f"lesson {number}: {len(todo)} seeds run, now python -m evidence write"])
     return 1 if failed else 0
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 
 import nbformat
 import pytest
@@ -157,17 +158,24 @@ def run_of(lesson, seed, kind="validation", **values):
     lesson.keep(kind, seed, run)
 
 
-def test_a_seed_decides_and_is_kept_with_its_circumstances(course, monkeypatch):
-    """In this process, for the other would have the course's own files."""
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Let runs be made here, for another process would have the course's own files."""
     import libs
-    from evidence.run import circumstances, measure
     from libs import datasets, notebook
 
-    for where, name in ((libs, "SEED"), (notebook, "OUT")):
+    for where, name in ((libs, "SEED"), (notebook, "OUT"), (sys, "path")):
         monkeypatch.setattr(where, name, getattr(where, name))
+    monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr(datasets.MNIST, "__init__", datasets.MNIST.__init__)
     monkeypatch.setattr(datasets.MNIST, "__getattr__", None, raising=False)
     monkeypatch.chdir(ROOT)
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_seed_decides_and_is_kept_with_its_circumstances(course):
+    from evidence.run import circumstances, measure
+
     found = [measure(course, seed, "validation")["found"] for seed in (1, 2, 1)]
     assert found[0] == found[2] != found[1]
     run = circumstances()
@@ -177,6 +185,51 @@ def test_a_seed_decides_and_is_kept_with_its_circumstances(course, monkeypatch):
     edit(course, '"evidence-test"', '"evidence"')
     with pytest.raises(AttributeError, match=r"Test data is read by `run 77 --test` alone"):
         measure(course, 1, "validation")
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_run_with_test_data_says_what_validation_says_as_well(course, capsys):
+    """So what takes minutes to train is trained once."""
+    from evidence.run import main as run_main
+
+    run_main("77", "1", "test")
+    runs = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert {kind: [*run["values"]] for kind, run in runs.items()} == {
+        "validation": ["found"],
+        "test": ["tested"],
+    }
+    assert all(run["cells"] == course.digest(kind) for kind, run in runs.items())
+    assert runs["test"]["values"]["tested"] == pytest.approx(
+        runs["validation"]["values"]["found"] - 0.1, abs=1e-5
+    )
+
+
+SOLVED = """
+<details><summary>Solution</summary>
+
+```python
+def my_step(x):
+    return x + found
+```
+
+</details>"""
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_claim_may_try_the_solution_of_an_exercise(course):
+    from evidence.run import measure
+
+    notebook = nbformat.read(course.path, as_version=4)
+    notebook.cells.append(nbformat.v4.new_markdown_cell(SOLVED))
+    nbformat.write(notebook, course.path)
+    file = evidence.HERE / "lessons" / "77.toml"
+    asks = file.read_text("utf-8").replace('value = "found"', "value = \"solved('my_step')(2)\"")
+    file.write_text(asks, "utf-8")
+    lesson = evidence.Lesson("77")
+    assert 2.8 < measure(lesson, 1, "validation")["found"] < 3
+    before = lesson.digest("validation")
+    edit(lesson, "return x + found", "return x - found")
+    assert evidence.Lesson("77").digest("validation") != before
 
 
 def test_runs_go_on_where_they_stopped_and_failures_stop_nobody(course, monkeypatch, capsys):
@@ -189,7 +242,8 @@ def test_runs_go_on_where_they_stopped_and_failures_stop_nobody(course, monkeypa
             self.returncode, self.stderr = int(seed == 1), "ValueError: no"
             run = {"date": "2026-01-01", "commit": "abc", "machine": "a machine"}
             run |= {"versions": evidence.locked(), "cells": course.digest("validation")}
-            self.stdout = "a note\n" + json.dumps(run | {"values": {"found": 0.9 + seed / 1000}})
+            run |= {"values": {"found": 0.9 + seed / 1000}}
+            self.stdout = "a note\n" + json.dumps({"validation": run})
 
     monkeypatch.setattr("evidence.__main__.subprocess.run", Done)
     assert main(["run", "77"]) == 1
@@ -206,7 +260,7 @@ def test_a_change_that_may_change_numbers_makes_results_stale(course, monkeypatc
         run_of(course, seed, found=0.9 + seed / 100)
     assert course.state("found") == "fresh"
     assert course.state("tested") == "too few seeds"
-    edit(course, "found = ", "# a comment\\n\\nfound = ")
+    edit(course, "found = ", "# a comment\\n\\nTO_BEAT = 0.9\\nfound = ")
     assert course.state("found") == "fresh"
     edit(course, "tested = found - 0.1", "tested = found - 0.2")
     assert course.state("found") == "fresh"
