@@ -59,7 +59,7 @@ WRONG = {
         # the other way round
         (
             _STEP.format("v = momentum * v - rate * slope", "v, w + v"),
-            "weights of momentum_step on flat ground differ",
+            "in another order: velocity, weights, not weights, velocity",
         ),
         # the weights alone
         (_STEP.format("v = momentum * v - rate * slope", "w + v"), "1 and not 2 results: weights"),

@@ -126,7 +126,7 @@ WRONG = {
         # the other way round
         (
             _ELBO.format(**_BOTH | {"result": "return kl, gain"}),
-            "log-likelihood of my_elbo without noise differs",
+            "in another order: KL, log-likelihood, not log-likelihood, KL",
         ),
         # a loss in place of the likelihood
         (

@@ -63,7 +63,7 @@ WRONG = {
         # in another order
         (
             _ADAM.format(**_RIGHT | {"end": "return w - pace * m / (np.sqrt(v) + 1e-7), m, v"}),
-            "m of my_adam after 1 step",
+            "in another order: w, m, v, not m, v, w",
         ),
         # no return
         (_ADAM.format(**_RIGHT | {"end": "w = w - pace * m / (np.sqrt(v) + 1e-7)"}), "a return"),

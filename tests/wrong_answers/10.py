@@ -124,7 +124,7 @@ WRONG = {
                 f"{_ROWS}fixed, each = np.linalg.lstsq(rows, np.ones(len(times)))[0]\n"
                 "    return each, fixed"
             ),
-            "fixed of my_line of times on a line is 0.03, expected 2",
+            "in another order: each, fixed, not fixed, each",
         ),
         # through the origin
         (
