@@ -19,13 +19,22 @@ from nbgrader.preprocessors import (
 from nbgrader.utils import is_grade
 from traitlets.config import Config
 
-from grader import ROOT, AssignmentError
+from grader import ROOT, AssignmentError, hand_in
 from grader.check import test
 from grader.files import digest
 from grader.imports import rule
 from grader.markers import HIDDEN_TESTS
 from grader.stored import FILE, frozen, read_source
-from grader.submission import clean, grade_id, kind, name_cells, read_notebook, same
+from grader.submission import (
+    clean,
+    grade_id,
+    kind,
+    name_cells,
+    packs,
+    read_notebook,
+    same,
+    unpacked,
+)
 
 _STUB = Config(
     ClearSolutions={"code_stub": {"python": "..."}, "text_stub": "*Write your answer here.*"}
@@ -174,6 +183,10 @@ class Assignment:
                 cell.source = re.sub(r"^(.*= \.\.\..*)\n\s*\.\.\.$", r"\1", cell.source, flags=re.M)
         notebook, _ = ComputeChecksums().preprocess(notebook, {})
         self._tell(notebook)
+        last = nbformat.v4.new_code_cell(hand_in.cell(self.name), id="hand-in")
+        if notebook.nbformat_minor < 5:
+            del last["id"]
+        notebook.cells.append(last)
         # what `pack` needs to know without the source
         own = {"name": self.name, "answers": list(self.of_kind("answer", "manual"))}
         own["released"] = {
@@ -218,6 +231,10 @@ class Assignment:
         extra = {name: [] for name in ["", *self.cells]}
         merged = Merged([])
         for place, (name, cell) in enumerate(zip(names, notebook.cells, strict=True), 1):
+            if cell.cell_type == "code":
+                if not name and packs(cell.source):
+                    continue
+                cell.source = unpacked(cell.source)
             if name in self.cells:
                 at = name
                 own[name].append(cell)

@@ -15,6 +15,10 @@ _TOKEN = re.compile(
     r'"(?:outputs|widgets)"\s{0,9}:\s{0,9}[\[{]|"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL
 )
 _NEWLINE = re.compile("\r\n?|\x85")  # of Windows, of old Macs, of IBM
+# the lines that pack a notebook, also with another argument
+_PACKS = re.compile(
+    r"^([ \t]*)(?:from grader\.hand_in import hand_in|hand_in\([^()\n]*\))[ \t]*$", re.MULTILINE
+)
 # what a stub or an answer defines, at the start of a line
 _DEFINES = re.compile(
     r"^(?:(?:async +)?def|class) +(\w+)|^(\w+) *(?::[^=\n]+)?=(?!=)", re.MULTILINE
@@ -42,6 +46,17 @@ def grade_id(cell) -> str:
     metadata = cell.metadata.get("nbgrader")
     name = metadata.get("grade_id") if isinstance(metadata, dict) else None
     return name if isinstance(name, str) else ""
+
+
+def packs(source: str) -> bool:
+    """Return whether a cell does nothing but pack the notebook: no answer, and nothing to run."""
+    rest = _PACKS.sub("", source)
+    return rest != source and not re.sub(r"^[ \t]*#.*$", "", rest, flags=re.MULTILINE).strip()
+
+
+def unpacked(source: str) -> str:
+    """Return a cell without the lines that pack the notebook: where it is graded there are none."""
+    return _PACKS.sub(r"\1pass", source)
 
 
 def read_notebook(content: bytes) -> nbformat.NotebookNode:
@@ -212,12 +227,12 @@ def name_cells(cells: list, released: list) -> list[str]:
             names[i] = name
     missing = [n for n, s in stubs.items() if n not in names and kind(s) in ("answer", "manual")]
     nameless = [i for i in range(len(cells)) if not names[i] and i not in given] if missing else []
-    defined = {i: _defined(cells[i].source) for i in nameless}
+    made = {i: defined(cells[i].source) for i in nameless}
     for name in missing:
         own = [i for i in nameless if not names[i]]
         if kind(stubs[name]) == "answer":
-            wanted = _defined(stubs[name].source)
-            found = [i for i in own if wanted & defined[i]][:1]
+            wanted = defined(stubs[name].source)
+            found = [i for i in own if wanted & made[i]][:1]
         else:
             first, last = _between(names, list(stubs), name)
             found = [i for i in own if first < i < last and cells[i].cell_type != "code"]
@@ -230,7 +245,8 @@ def _text_of(cell) -> str:
     return "\n".join(_lines(cell.source))
 
 
-def _defined(source: str) -> set[str]:
+def defined(source: str) -> set[str]:
+    """Return the names that a cell defines at the start of a line."""
     return {name or other for name, other in _DEFINES.findall(source)}
 
 

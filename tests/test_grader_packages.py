@@ -87,6 +87,7 @@ def course(tmp_path):
     root = write_course(tmp_path / "course")
     shutil.copytree(ROOT / "grader", root / "grader")
     shutil.copytree(ROOT / "libs", root / "libs")
+    shutil.copy(ROOT / "requirements.in", root)  # what may be imported is told from it
     learners_python(root / ".venv")
     return root
 

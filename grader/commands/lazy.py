@@ -13,7 +13,7 @@ from typing import NamedTuple
 from grader.assignment import Assignment
 from grader.check import StudentError
 from grader.markers import SOLUTION, answer_of
-from grader.submission import grade_id, kind
+from grader.submission import grade_id, kind, packs
 from grader.trusted.proxies import Process
 from grader.trusted.sandbox import Sandbox
 
@@ -263,7 +263,7 @@ def _trees(assignment: Assignment, name: str) -> Iterator[tuple[int, str, ast.Mo
     cells = assignment.released.cells
     own = next(i for i, cell in enumerate(cells) if grade_id(cell) == name)
     for place, cell in enumerate(cells):
-        sources = [cell.source]
+        sources = [] if packs(cell.source) else [cell.source]
         if cell.cell_type == "markdown":
             fenced = re.findall(r"^```.*\n([\s\S]*?)^```", cell.source, re.M)
             sources = [*fenced, *re.findall(r"`([^`\n]+)`", cell.source)]

@@ -14,7 +14,7 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 
 from grader.files import digest, read_plain, write
 from grader.imports import foreign
-from grader.submission import FILE_BYTES, SubmissionError, grade_id, kind, read_notebook
+from grader.submission import FILE_BYTES, SubmissionError, grade_id, kind, read_notebook, unpacked
 
 
 def pack(name: str, path: Path, incomplete: bool = False) -> tuple[Path, list[str]]:
@@ -125,6 +125,8 @@ def _foreign(notebook: nbformat.NotebookNode, locked: set[str]) -> list[str]:
 def _run(notebook: nbformat.NotebookNode, folder: Path, seconds: int) -> list[str]:
     """Run a copy on a fresh kernel; return what the visible tests found."""
     copy = nbformat.from_dict(notebook)
+    for cell in copy.cells:
+        cell.source = unpacked(cell.source)  # what packs runs no copy that packs
     client = NotebookClient(
         copy,
         timeout=seconds,

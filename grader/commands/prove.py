@@ -21,7 +21,7 @@ from grader.course import Course
 from grader.markers import HIDDEN_TESTS, SOLUTION, STORED, answer_of
 from grader.pool import Task, WorkerPool
 from grader.stored import differences
-from grader.submission import grade_id, kind
+from grader.submission import grade_id, kind, packs
 from grader.trusted.mark import names as names_of
 from grader.trusted.sandbox import find_bubblewrap
 
@@ -193,6 +193,9 @@ def in_place(assignment: Assignment, folder: Path, solved: bool) -> list[str]:
         Fill in the answers.
     """
     notebook = nbformat.from_dict(assignment.released)
+    for cell in notebook.cells:
+        if packs(cell.source):
+            cell.source = ""
     if solved:
         for cell in notebook.cells:
             if kind(cell) == "answer":
