@@ -1,10 +1,14 @@
 """The lazy student: whatever a released file holds, pasting it earns next to nothing."""
 
+import time
+
 import pytest
 from grader_mini import SETUP, write_course
 
+from grader import check
 from grader.assignment import Assignment
 from grader.commands.lazy import lazy
+from grader.hostile.lazy import attempts
 
 pytestmark = pytest.mark.sandbox
 ASK = "expect.close({name}(NUMBERS), {right}, '{name}(x)')"
@@ -92,3 +96,13 @@ def test_what_a_released_file_gives_away_is_found_and_nothing_else(assignment):
     assert not [problem for problem in problems if "away honest" in problem]
     assert not [problem for problem in problems if "part 2 of pair" in problem]
     assert left_out == []
+
+
+def test_a_busy_machine_makes_no_paste_look_like_an_answer():
+    waits = iter([0.0, 0.7, 0.0, 0.0])  # the second who runs the block is the one who knows nothing
+    theirs = {"busy": lambda: 1, "wait": lambda: time.sleep(next(waits)), "test": check.test}
+    tests = ["with test('of all'):\n    wait()\nwith test('its own'):\n    assert busy() == 1"]
+    solved, tried, found, _ = attempts(
+        theirs, tests, "busy", [("", "def busy():\n    return 7")], 9
+    )
+    assert (solved, tried, found) == (2, 1, [])
