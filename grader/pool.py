@@ -20,7 +20,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -227,7 +227,7 @@ class WorkerPool:
             self.executor.submit(self.work, task)
 
     def mark(
-        self, task: Task, contents: Iterable[tuple[str, bytes]], tests_only: bool = False
+        self, task: Task, contents: Iterable[tuple[str, bytes]], tests_only: bool | dict = False
     ) -> Iterator:
         """Mark submissions.
 
@@ -240,8 +240,8 @@ class WorkerPool:
         task : Task
         contents : iterable of tuple of str and bytes
             Each student and the file; one is taken when a worker is free for it.
-        tests_only : bool
-            See :meth:`grader.trusted.mark.Marker.mark`.
+        tests_only : bool or dict
+            See :meth:`grader.trusted.mark.Marker.mark`; each student's own, if it is a dict.
 
         Yields
         ------
@@ -257,7 +257,8 @@ class WorkerPool:
         contents, jobs, failed = iter(contents), {}, []
 
         def submit(student: str, content: bytes, why: str = "", tries: int = 1) -> None:
-            job = self.executor.submit(self.work, task, content, tests_only, why)
+            only = tests_only if isinstance(tests_only, bool) else tests_only[student]
+            job = self.executor.submit(self.work, task, content, only, why)
             jobs[job] = student, content, why, tries
 
         while True:
@@ -421,7 +422,7 @@ def _answer(connection) -> None:
     connection.send(reply)
 
 
-def _do(marker: Marker, content: bytes, tests_only: bool, why: str) -> tuple:
+def _do(marker: Marker, content: bytes, tests_only: bool | Collection, why: str) -> tuple:
     """Mark a submission, or make the record that says why it can't be."""
     if why:
         return unmarked(marker.assignment, content, why)

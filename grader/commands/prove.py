@@ -58,24 +58,32 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
     pool.prepare(task)
     whole = {"the source": assignment.source, "the release": assignment.released}
     parts = {f"mutant “{n}”": changed(assignment, {m[0]: m[1]}) for n, m in mutants.items()}
+    first = {which: f"mutant “{n}”" for n, (which, *_) in reversed(mutants.items())}
+    changes = {f"mutant “{n}”": {m[0]} for n, m in mutants.items()}
     parts |= {f"variant “{n}”": changed(assignment, v) for n, v in variants.items()}
+    changes |= {f"variant “{n}”": {*v} for n, v in variants.items()}
+    # what reads nothing of an answer can't lose points by it; the first of each mistakes shows it
+    tests = {
+        name: name in first.values() or reached(assignment, parts[name], which)
+        for name, which in changes.items()
+    }
     with (
         tqdm(total=len(whole) + len(parts), desc=assignment.name, unit="try") as bar,
         TemporaryDirectory(dir="/tmp") as folder,  # a socket's path is short, TMPDIR's may not be
         ThreadPoolExecutor(1) as thread,
     ):
 
-        def mark(tries: dict, tests_only: bool) -> dict:
+        def mark(tries: dict, only: bool | dict) -> dict:
             contents = [(name, nbformat.writes(tried).encode()) for name, tried in tries.items()]
             results = {}
-            for name, result in pool.mark(task, contents, tests_only):
+            for name, result in pool.mark(task, contents, only):
                 results[name] = result
                 bar.update()
             return results
 
         # most of a submission's time goes into its given cells' figures and trainings, which tests
         # don't need; a kernel runs the students' version meanwhile
-        marking = thread.submit(lambda: mark(whole, False) | mark(parts, True))
+        marking = thread.submit(lambda: mark(whole, False) | mark(parts, tests))
         for solved in (False, True):
             problems += in_place(assignment, Path(folder), solved)
         pasted, left_out = lazy(assignment)
@@ -303,6 +311,35 @@ def changed(assignment: Assignment, changes: dict, slow_too: bool = False) -> nb
                 )
             cells[name].source = cells[name].source.replace(old, new)
     return notebook
+
+
+def reached(assignment: Assignment, notebook: nbformat.NotebookNode, which: set) -> set[str]:
+    """Return the tests that read what some answers define, or what others make of it.
+
+    Parameters
+    ----------
+    assignment : grader.assignment.Assignment
+    notebook : nbformat.NotebookNode
+        With these answers in it.
+    which : set of str
+        The answers' names.
+    """
+    answers, theirs = {}, set()
+    for cell in notebook.cells:
+        if kind(cell) == "answer":
+            source = SOLUTION.unmarked(cell.source)
+            try:
+                answers[grade_id(cell)] = names_of(compile(source, "answer", "exec"))
+            except SyntaxError:
+                answers[grade_id(cell)] = set(), set()
+    for name in which:
+        before = compile(SOLUTION.unmarked(assignment.cells[name].source), "answer", "exec")
+        theirs |= answers[name][1] | names_of(before)[1]
+    while more := set().union(*(b for r, b in answers.values() if r & theirs)) - theirs:
+        theirs |= more
+    tests = assignment.of_kind("test").items()
+    reads = {name: names_of(compile(cell.source, name, "exec"))[0] for name, cell in tests}
+    return {name for name, read in reads.items() if read & theirs or answer_of(name) in which}
 
 
 def judge_mutant(

@@ -9,6 +9,7 @@ import io
 import re
 import time
 import tomllib
+from collections.abc import Collection
 from contextlib import ExitStack, chdir, contextmanager, redirect_stdout
 from functools import cache
 from pathlib import Path
@@ -83,15 +84,15 @@ class Marker:
             raise
         self.tests = {name: Test(name, c.source) for name, c in assignment.of_kind("test").items()}
 
-    def mark(self, content: bytes, tests_only: bool = False) -> tuple[dict, list]:
+    def mark(self, content: bytes, tests_only: bool | Collection = False) -> tuple[dict, list]:
         """Mark a submission.
 
         Parameters
         ----------
         content : bytes
             The submitted file.
-        tests_only : bool
-            Leave out given cells, which no test needs.
+        tests_only : bool or collection of str
+            Leave out given cells, which no test needs, and all tests but these.
 
         Returns
         -------
@@ -103,7 +104,12 @@ class Marker:
         began = time.monotonic()
         record, merged = _begun(self.assignment, content)
         if tests_only:
-            merged.steps = [step for step in merged.steps if step.kind != "given"]
+            merged.steps = [
+                step
+                for step in merged.steps
+                if step.kind != "given"
+                and (tests_only is True or step.kind != "test" or step.name in tests_only)
+            ]
         run = Run(self, merged.steps, record)
         try:
             with run:
