@@ -14,6 +14,9 @@ import pytest
 os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
 os.environ.pop("JUPYTER_PATH", None)
 os.environ.pop("TF_CONFIG", None)  # left over: no test is a cluster's worker
+# how this run shall look and go is not for those that its tests start, and read
+for name in ("CLICOLOR_FORCE", "COLUMNS", "FORCE_COLOR", "PYTEST_ADDOPTS", "PY_COLORS"):
+    os.environ.pop(name, None)
 os.environ["COURSE_PROOF"] = "1"  # a lesson's claim that does not hold fails (libs/claims.py)
 
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

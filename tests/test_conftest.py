@@ -63,6 +63,17 @@ def run(course, *arguments):
     return done.returncode, done.stdout
 
 
+@pytest.mark.parametrize("name", ["CLICOLOR_FORCE", "FORCE_COLOR", "PY_COLORS", "PYTEST_ADDOPTS"])
+def test_how_a_run_shall_look_is_not_for_those_that_tests_start(course, monkeypatch, name):
+    test = f"import os\n\ndef test_it():\n    assert {name!r} not in os.environ\n"
+    (course / "tests" / "test_a.py").write_text(test)
+    command = [sys.executable, "-m", "pytest", "-q", "-n0", "tests/test_a.py"]
+    monkeypatch.setenv(name, "-v" if name == "PYTEST_ADDOPTS" else "1")
+    monkeypatch.setenv("PYTHONPATH", str(course))
+    done = subprocess.run(command, cwd=course, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
 def where(course):
     """Return the processes in which the test files ran, by file."""
     return {name: (course / "notebooks" / "out" / name).read_text() for name in "ab"}
