@@ -278,6 +278,7 @@ model.fit(images, epochs=2, batch_size=50)
 """
 
 
+@pytest.mark.slow
 def test_progress_goes_to_standard_output_or_nowhere():
     """Nothing on the error stream: no bar, no warning, no word of retracing."""
     done = subprocess.run(

@@ -622,6 +622,7 @@ with Dashboard(valid, predict, title="a loop") as board:
 """
 
 
+@pytest.mark.slow
 def test_one_film_per_cell_in_a_real_kernel():
     """A cell that redraws several times ends with one output, interrupted or not."""
     cells = [SETUP, LOOP, LOOP + "    1 / 0", "board = Dashboard(valid, predict); board.finish()"]
@@ -645,6 +646,7 @@ def test_one_film_per_cell_in_a_real_kernel():
         assert "application/vnd.jupyter.widget-view+json" not in data
 
 
+@pytest.mark.slow
 def test_a_plain_script_prints_nothing():
     code = SETUP + "board = Dashboard(valid, predict)\nboard.update(1, loss=1.0)\nboard.finish()"
     code += "\nassert board.picture.png[1:4] == b'PNG'"

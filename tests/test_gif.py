@@ -58,6 +58,7 @@ def test_grey_frames_come_back_exactly(frames, scale, tmp_path_factory):
     assert total == 100 * len(frames)
 
 
+@pytest.mark.slow
 @given(
     frames=SIDES.flatmap(
         lambda shape: hnp.arrays(np.uint8, (*shape, 3), elements=st.sampled_from([0, 90, 180, 255]))

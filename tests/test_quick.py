@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from project import read
 
 from tools import quick
 
@@ -62,6 +63,12 @@ def test_a_git_that_cannot_compare_is_named(root):
     what, names = quick.changed_notebooks()
     assert what.startswith("nothing, as git can't compare")
     assert names == []
+
+
+def test_exercises_are_left_out_where_nothing_changed(root):
+    assert quick.unchanged(quick.changed_notebooks()[1]) == ["00-one", "02-drei ü"]
+    file, _, function = quick.EXERCISES.partition("::")
+    assert f"def {function}(path" in read(file)  # else nothing would be left out
 
 
 def test_without_git_it_says_so(tmp_path, monkeypatch):

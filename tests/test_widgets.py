@@ -432,6 +432,7 @@ def test_a_decoder_of_longer_codes_as_the_error_says():
 # --- the explorer: the plane ----------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @given(place=st.tuples(*[st.floats(-9, 9)] * 2))
 def test_the_code_stays_in_the_plane(place):
     explorer = explore()
