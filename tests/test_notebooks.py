@@ -25,7 +25,7 @@ LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"06", "07", "08", "09", "09b", "10", "11"}
+TOO_LONG_STILL = {"06", "07", "08", "09", "09b", "10"}
 
 
 def number(name):
