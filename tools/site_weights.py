@@ -2,7 +2,7 @@
 
     python -m tools.site_weights
 
-A lesson runs up to its first widget; the network that the widget asks is written, a byte for each
+A lesson runs up to the cell that shows or trains its network, which is written, a byte for each
 weight. A test names what is older than the cells that it comes from.
 """
 
@@ -18,7 +18,7 @@ from libs.files import replacing
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "alive"
-# lesson: the widget, what cells make its network, and the code that hands its layers over
+# lesson: where it has made its network, what cells do that, and the code that hands its layers over
 RECIPES = {
     "00-start-here": (
         "DigitPad(model)",
@@ -34,6 +34,32 @@ for layer in model.layers:
             "then": layer.activation.__name__,
             "weights": kept,
         })
+more = {}
+""",
+    ),
+    "07-convolutional-classifiers": (
+        "fast = pooled(",
+        ("def pooled(", "fast = pooled("),
+        """
+layers = []
+for layer in fast.layers:
+    kind = type(layer).__name__
+    if kind in ("Conv2D", "Dense"):
+        W, b = (*layer.get_weights(), np.zeros(layer.get_weights()[0].shape[-1]))[:2]
+        layers.append({"kind": "dense", "stride": 1, "then": "linear", "weights": [W, b]})
+        if kind == "Conv2D":
+            assert layer.padding == "same" and layer.strides == (1, 1)
+            layers[-1] |= {"kind": "convolution", "pad": layer.kernel_size[0] // 2}
+    elif kind == "MaxPooling2D":
+        layers[-1]["pool"] = layer.pool_size[0]
+    elif kind == "BatchNormalization":  # what was learned and counted: times gain, plus bias
+        scale, shift, mean, variance = layer.get_weights()
+        gain = scale / np.sqrt(variance + layer.epsilon)
+        layers[-1]["gain"] = [float(f"{g:.7g}") for g in gain]
+        layers[-1]["weights"][1] = shift - mean * gain
+    elif kind == "ReLU":
+        layers[-1]["then"] = "relu"
+layers[-1]["then"] = "softmax"  # the lesson's network ends with scores
 more = {}
 """,
     ),
@@ -82,12 +108,12 @@ print(json.dumps({"layers": layers, **more}))
 
 
 def cells_of(lesson: str) -> list[str]:
-    """Return the code of a lesson, cell by cell, up to and with the one that shows the widget."""
+    """Return the code of a lesson, cell by cell, up to and with the one that has its network."""
     path = ROOT / "notebooks" / f"{lesson}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    widget = RECIPES[lesson][0]
-    return code[: next(i for i, source in enumerate(code) if widget in source) + 1]
+    made = RECIPES[lesson][0]
+    return code[: next(i for i, source in enumerate(code) if made in source) + 1]
 
 
 def digest(lesson: str) -> str:
@@ -101,7 +127,7 @@ def digest(lesson: str) -> str:
 
 
 def train(lesson: str) -> dict:
-    """Run a lesson up to its widget; return the network behind it."""
+    """Run a lesson until it has its network; return that."""
     notebook = nbformat.v4.new_notebook()
     handed_over = RECIPES[lesson][2] + STORE
     notebook.cells = list(map(nbformat.v4.new_code_cell, [*cells_of(lesson), handed_over]))

@@ -58,7 +58,7 @@ const inView = new IntersectionObserver((changes) => changes.forEach(async (chan
   inView.unobserve(place);
   await fetchScript("alive/alive.js");
   if (place.dataset.play) return courseAlive.play(place);
-  await fetchScript(`alive/${place.dataset.network}.js`);
+  await Promise.all(place.dataset.network.split(" ").map((name) => fetchScript(`alive/${name}.js`)));
   courseAlive.start(place);
 }), { rootMargin: "100%" });
 for (const place of document.querySelectorAll("[data-alive], [data-play]")) inView.observe(place);

@@ -20,9 +20,21 @@ function dense(numbers, { weights, bias }) {
   return sums;
 }
 
+/** Put rows and columns of zeros round an image [side, side, channels]. */
+function padded(image, channels, pad) {
+  const side = Math.sqrt(image.length / channels);
+  const wide = side + 2 * pad;
+  const framed = new Float64Array(wide * wide * channels);
+  for (let y = 0; y < side; y++)
+    framed.set(image.slice(y * side * channels, (y + 1) * side * channels),
+      ((y + pad) * wide + pad) * channels);
+  return framed;
+}
+
 /** Slide kernels [size, size, from, to] over an image [side, side, from], as Keras does. */
-function convolve(image, { weights, bias, shape, stride }) {
+function convolve(image, { weights, bias, shape, stride, pad = 0 }) {
   const [size, , from, to] = shape;
+  if (pad) image = padded(image, from, pad);
   const side = Math.sqrt(image.length / from);
   const out = Math.floor((side - size) / stride) + 1;
   const answer = new Float64Array(out * out * to);
@@ -41,6 +53,28 @@ function convolve(image, { weights, bias, shape, stride }) {
   return answer;
 }
 
+/** Keep the largest of each square of places of maps [side, side, channels]. */
+function pooled(maps, channels, size) {
+  const side = Math.sqrt(maps.length / channels);
+  const out = Math.floor(side / size);
+  const kept = new Float64Array(out * out * channels).fill(-Infinity);
+  for (let y = 0; y < out * size; y++) for (let x = 0; x < out * size; x++) {
+    const [from, to] = [y * side + x, Math.floor(y / size) * out + Math.floor(x / size)];
+    for (let c = 0; c < channels; c++)
+      kept[to * channels + c] = Math.max(kept[to * channels + c], maps[from * channels + c]);
+  }
+  return kept;
+}
+
+/** What a layer adds up, then the largest of each square, then batch normalisation as learned. */
+function sums(layer, numbers) {
+  const { gain, bias, pool } = layer;
+  const own = gain ? { ...layer, bias: bias.map(() => 0) } : layer;
+  let maps = (layer.kind === "dense" ? dense : convolve)(numbers, own);
+  if (pool) maps = pooled(maps, bias.length, pool);
+  return gain ? maps.map((sum, i) => sum * gain[i % gain.length] + bias[i % gain.length]) : maps;
+}
+
 const THEN = {
   linear: (numbers) => numbers,
   relu: (numbers) => numbers.map((number) => Math.max(0, number)),
@@ -55,8 +89,7 @@ const THEN = {
 
 /** Send numbers through layers that `unpack` returned. */
 export function run(layers, numbers) {
-  for (const layer of layers)
-    numbers = THEN[layer.then]((layer.kind === "dense" ? dense : convolve)(numbers, layer));
+  for (const layer of layers) numbers = THEN[layer.then](sums(layer, numbers));
   return numbers;
 }
 
@@ -137,17 +170,23 @@ const greys = (image) => [...image].map((share) => Math.round(255 * share));
 /** The lessons' networks, by lesson; each has a script of its own. */
 export const networks = {};
 
-/** Put a live pad or plane into an element that names its network. */
+/** Put a live pad or plane into an element that names its network, a pad several. */
 export function start(place) {
-  const { layers, plane } = networks[place.dataset.network];
-  const network = layers.map(unpack);
+  const lessons = place.dataset.network.split(" ");
+  const [network, ...others] = lessons.map((lesson) => networks[lesson].layers.map(unpack));
+  const { plane } = networks[lessons[0]];
   place.replaceChildren(); // the still picture
   if (place.dataset.alive === "pad") {
+    const names = others.length ? lessons.map((lesson) => `Lesson ${lesson.slice(0, 2)}`) : undefined;
+    const read = (image) => {
+      const answers = [network, ...others].map((layers) => [...run(layers, image)]);
+      return names ? answers : answers[0];
+    };
     const predict = (strokes) => {
       const image = likeMnist(ink(strokes));
-      return { seen: greys(image), probabilities: strokes.length ? [...run(network, image)] : null };
+      return { seen: greys(image), probabilities: strokes.length ? read(image) : null };
     };
-    pad.mount(place, { recorded, predict }).show(recorded[3], predict(recorded[3]));
+    pad.mount(place, { recorded, predict, names }).show(recorded[3], predict(recorded[3]));
   } else {
     const decode = (code) => ({ seen: greys(run(network, code)), height: 28, width: 28 });
     explorer.mount(place, { plane, decode }).show([0, 0], decode([0, 0]));

@@ -4,7 +4,8 @@
 // after each move: strokes are lists of points [x, y], shares of the square's side from its upper
 // left corner. It returns an answer, or a promise of one, or nothing and calls `show` later.
 // An answer is {seen, probabilities}: the 784 greys (0 to 255) that the network saw, and its ten
-// numbers, or null for an empty square; or {error}, a text.
+// numbers, or null for an empty square; or {error}, a text. With `names`, what several networks are
+// called, `probabilities` has ten numbers for each.
 
 const SIDE = 280; // of the square, in pixels of the canvas
 const PEN = 22; // width of a line
@@ -12,7 +13,13 @@ const STEP = 0.04; // of an arrow key, a share of the side
 const PATIENCE = 5000; // milliseconds without an answer until the learner is told
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-const html = (id) => `
+const list = (name) => `
+  <div>
+    ${name ? `<p>${name}</p>` : ""}
+    <ul class="digit-pad-bars" aria-label="How sure ${name || "it"} is of each digit"></ul>
+  </div>`;
+
+const html = (id, names) => `
   <div>
     <p id="${id}-name">Draw a digit here</p>
     <div class="digit-pad-square">
@@ -34,17 +41,17 @@ const html = (id) => `
       aria-label="The drawing in 28 by 28 pixels"></canvas>
   </div>
   <div class="digit-pad-answer">
-    <ul class="digit-pad-bars" aria-label="How sure it is of each digit"></ul>
+    <div class="digit-pad-lists">${names.map(list).join("")}</div>
     <p class="digit-pad-says" role="status"></p>
     <p class="digit-pad-error" role="alert"></p>
   </div>`;
 
-export function mount(element, { predict, recorded = [] }) {
+export function mount(element, { predict, recorded = [], names }) {
   const id = `digit-pad-${Math.random().toString(36).slice(2)}`;
   const root = document.createElement("div");
   root.className = "digit-pad";
   root.dataset.lmSuppressShortcuts = "true"; // JupyterLab leaves our keys to us
-  root.innerHTML = html(id);
+  root.innerHTML = html(id, names ?? [""]);
   element.append(root);
   const part = (name) => root.querySelector(`.digit-pad-${name}`);
   const canvas = part("canvas");
@@ -123,12 +130,16 @@ export function mount(element, { predict, recorded = [] }) {
     const pixels = new ImageData(28, 28);
     seen.forEach((grey, k) => pixels.data.set([grey, grey, grey, 255], 4 * k));
     part("seen").getContext("2d").putImageData(pixels, 0, 0);
-    const top = probabilities ? probabilities.indexOf(Math.max(...probabilities)) : -1;
-    part("bars").innerHTML = (probabilities ?? Array(10).fill(0)).map((p, digit) => `
-      <li class="digit-pad-bar ${digit === top ? "digit-pad-top" : ""}" data-digit="${digit}"
-        data-p="${p.toFixed(4)}">${digit}<i><b style="width: ${(100 * p).toFixed(1)}%"></b></i>
-        <span>${(100 * p).toFixed(0)} %</span></li>`).join("");
-    part("says").textContent = top < 0 ? "Nothing is drawn yet." : `It reads a ${top}.`;
+    const answers = names ? probabilities : probabilities && [probabilities];
+    const tops = answers?.map((shares) => shares.indexOf(Math.max(...shares)));
+    root.querySelectorAll(".digit-pad-bars").forEach((bars, k) => {
+      bars.innerHTML = (answers?.[k] ?? Array(10).fill(0)).map((p, digit) => `
+        <li class="digit-pad-bar ${digit === tops?.[k] ? "digit-pad-top" : ""}" data-digit="${digit}"
+          data-p="${p.toFixed(4)}">${digit}<i><b style="width: ${(100 * p).toFixed(1)}%"></b></i>
+          <span>${(100 * p).toFixed(0)} %</span></li>`).join("");
+    });
+    part("says").textContent = !answers ? "Nothing is drawn yet."
+      : `${tops.map((top, k) => `${names?.[k] ?? "It"} reads a ${top}`).join(", ")}.`;
   }
 
   /** Show a drawing and its answer that came from elsewhere; own strokes stay as they are. */
