@@ -34,7 +34,14 @@ const home = new URL("terms.js", document.currentScript.src);
 
 // --- what is too wide for its place scrolls, by keyboard as well
 function letScroll() {
-  for (const box of document.querySelectorAll(".formula, .pst-scrollable-table-container"))
+  for (const box of document.querySelectorAll("article .in-line")) {
+    const line = box.closest("p, li, div");
+    if (box.closest("td") || !line.clientWidth) continue;
+    const wide = box.firstElementChild.getBoundingClientRect().width > line.clientWidth;
+    box.classList.toggle("wide", wide);
+    if (!wide) box.removeAttribute("tabindex");
+  }
+  for (const box of document.querySelectorAll(".formula, .in-line.wide, .pst-scrollable-table-container"))
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 }
 letScroll();
@@ -68,6 +75,7 @@ for (const place of document.querySelectorAll("[data-alive], [data-play]")) inVi
 const shown = Object.assign(document.createElement("div"), { className: "term", hidden: true });
 shown.setAttribute("role", "tooltip");
 shown.id = "term";
+shown.lang = "en"; // on a translated page as well
 document.body.append(shown);
 
 async function explain(link) {

@@ -8,10 +8,14 @@ import html
 import re
 from html.parser import HTMLParser
 
+from grader.trusted import latex
 from grader.trusted.sanitise import words
 
 FORMULAS, LENGTH = 400, 2000  # of a piece of a page; characters of one
-_ENVIRONMENTS = "equation|align|gather|multline|eqnarray|cases|[pbvV]?matrix|array|split|aligned"
+_ENVIRONMENTS = (
+    "equation|(?:fl)?align|align(?:ed)?at|aligned|gather(?:ed)?|multline|eqnarray|[dr]?cases|drcases"
+    "|[pbBvV]?matrix|smallmatrix|(?:sub)?array|split"
+)
 _FORMULA = re.compile(
     rf"\$\$(?P<display>.{{1,{LENGTH}}}?)\$\$"
     rf"|\\\[(?P<bracket>.{{1,{LENGTH}}}?)\\\]"
@@ -46,10 +50,8 @@ def mathml(formula: str, display: bool) -> str:
     import nh3
 
     try:
-        from latex2mathml.converter import convert  # which an environment from before lacks
-
         return nh3.clean(
-            convert(formula, display="block" if display else "inline"),
+            latex.mathml(formula, display),
             tags=_TAGS,
             clean_content_tags={"script", "style"},
             attributes={"*": _ATTRIBUTES},
