@@ -53,7 +53,7 @@ test: grading  ## run every test and every notebook
 quick: dev grading  ## check style, unit tests and the notebooks you changed (two minutes, plus theirs)
 	$(BIN)/python -m tools.quick
 
-site: dev  ## make the pages of the course, in build/site; nothing is run
+site: dev  ## make the pages of the course, in build/site, and of its translations; nothing is run
 	$(BIN)/python tools/site.py
 
 book: dev  ## print the whole course as build/book.pdf (needs Chromium)

@@ -1,5 +1,6 @@
 """Sphinx's settings for the site. `make site` copies the pages beside this file, then runs it."""
 
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ ROOT = next(folder for folder in HERE.parents if (folder / "pyproject.toml").is_
 sys.path.insert(0, str(ROOT))
 
 from grader.trusted.latex import mathml  # noqa: E402, the folder must be known first
+from tools import site  # noqa: E402
 
 _project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
@@ -64,7 +66,9 @@ def _block(writer, node) -> None:
 
 
 def setup(app) -> None:
-    """Tell Sphinx of the renderer."""
+    """Tell Sphinx of the renderer, and what a translated page's headings are in English."""
+    if (headings := HERE / "headings.json").is_file():
+        site.HEADINGS.update(json.loads(headings.read_text("utf-8")))
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
 
 

@@ -47,7 +47,8 @@ def test_links_of_a_page_resolve_and_its_pictures_have_alternative_text(page):
         if token.type == "image":
             assert token.content.strip(), "a picture without alternative text"
         link = token.attrs.get("href") or token.attrs.get("src")
-        if not link or link.startswith(("https://", "mailto:")):
+        # on the site's first page `{address}` is the repository's
+        if not link or link.startswith(("https://", "mailto:", "%7Baddress%7D")):
             continue
         assert not link.startswith("http:"), f"{link} is not encrypted"
         file, _, anchor = link.partition("#")

@@ -10,12 +10,18 @@ import pytest
 from in_browser import serious_faults
 
 from libs import ROOT
+from tools.translation import languages, lessons_in
 
 pytestmark = pytest.mark.browser
 SITE = ROOT / "build" / "site"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 NAMES = ["index", "play", "search", *(f"notebooks/{stem}" for stem in LESSONS)]
-NAMES += [f"homework/{path.name}" for path in sorted((ROOT / "homework" / "source").glob("*"))]
+TRANSLATED = [f"{code}/index" for code in languages()]
+TRANSLATED += [f"{code}/notebooks/{stem}" for code in languages() for stem in lessons_in(code)]
+NAMES += [
+    *TRANSLATED,
+    *(f"homework/{path.name}" for path in sorted((ROOT / "homework" / "source").glob("*"))),
+]
 
 
 class Page(HTMLParser):
@@ -44,7 +50,7 @@ class Page(HTMLParser):
 def site(made_site):
     """Return the site's pages by name."""
     found = {str(p.relative_to(SITE).with_suffix("")): Page(p) for p in SITE.rglob("*.html")}
-    return {name: page for name, page in found.items() if not name.startswith("_static/")}
+    return {name: page for name, page in found.items() if "_static/" not in name}
 
 
 def test_every_lesson_and_assignment_has_a_page(site):
@@ -89,11 +95,27 @@ def test_formulas_are_drawn_and_tables_are_tables(site):
 
 def test_claims_and_solutions_stay_out_of_the_pages(site):
     for name, page in site.items():
-        if name.startswith("notebooks/"):
+        if "notebooks/" in name:
             text = re.sub(r"<[^>]+>", "", page.text)
             assert "claim(" not in text, name
     for path in sorted((ROOT / "homework" / "source").glob("*/*.ipynb")):
         assert "BEGIN SOLUTION" not in site[f"homework/{path.stem}"].text
+
+
+def test_translated_pages_say_what_is_in_which_language(site):
+    assert len(TRANSLATED) >= 3
+    for name in TRANSLATED:
+        code, _, english = name.partition("/")
+        for page, other, there in ((name, "en", english), (english, code, name)):
+            way = re.search(
+                f'<p class="languages"><a hreflang="{other}".*? href="(.*?)"', site[page].text
+            )
+            assert (site[page].path.parent / way[1]).resolve() == site[there].path
+        assert f'<html lang="{code}"' in site[name].text
+        # code, what it wrote, and texts in pictures are as they were
+        assert site[name].text.count('class="cell ') == site[name].text.count(
+            'lang="en" class="cell '
+        )
 
 
 @pytest.fixture

@@ -62,6 +62,8 @@ def article(name: str) -> Tag:
     """Return what a page says, without what stands round it, with addresses that hold anywhere."""
     page = SITE / f"{name}.html"
     found = read(page).find("article")
+    for way in found.select(".languages"):  # to a page that is not here
+        way.decompose()
     for tag in found.select("[src]"):
         del tag["loading"]
         tag["src"] = (page.parent / unquote(urlsplit(tag["src"]).path)).resolve().as_uri()

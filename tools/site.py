@@ -2,7 +2,8 @@
 
 Pages are written to ``build/site``; open ``build/site/index.html``, no server is needed. What a
 reader of pages has no use for is left out (claims), folded (set-up, plotting), or hidden until
-asked for (what answers a prediction).
+asked for (what answers a prediction). What is translated (``tools/translation.py``) is a site of
+its own, such as ``build/site/de``; a line at a page's top leads to the other language.
 """
 
 import argparse
@@ -11,29 +12,35 @@ import base64
 import hashlib
 import html
 import json
+import posixpath
 import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import nbformat
+from babel.core import Locale
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grader.trusted.latex import mathml
+from tools.translation import LOCALE, Translator, languages, lessons_in, missing
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 LESSONS = "[0-9][0-9]*-*.ipynb"
 FRONT, ALIVE = ROOT / "libs" / "front", ROOT / "docs" / "alive"
 LIVE = {"DigitPad(": "pad", "LatentExplorer(": "explorer"}
+HEADINGS: dict[str, str] = {}  # of translated pages, in English: places keep their names
 _PICTURE = re.compile(r'(src|srcset)="data:image/(png|gif|webp);base64,([^"]+)"')
 
 
 def slug(heading: str) -> str:
     """Return what JupyterLab calls a heading, as links in the notebooks do."""
-    return heading.replace(" ", "-")
+    return HEADINGS.get(heading, heading).replace(" ", "-")
 
 
 def _proves(node: ast.stmt) -> bool:
@@ -172,13 +179,31 @@ def assignment(path: Path) -> str:
     )
 
 
+def address() -> str:
+    """Return the repository's address."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"][
+        "Repository"
+    ]
+
+
+def write_frame(pages: Path) -> None:
+    """Write what any site has beside its pages: settings, style and scripts."""
+    shutil.rmtree(pages, ignore_errors=True)
+    shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("locale", "alive"))
+    script = f"window.courseTerms = {json.dumps(terms(), ensure_ascii=False)};\n"
+    (pages / "_static" / "terms.js").write_text(script, "utf-8")
+    style = pages / "_static" / "course.css"
+    styles = [style, *(FRONT / f"{name}.css" for name in LIVE.values())]
+    style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
+    write_alive(pages / "_static" / "alive")
+    (pages / "notebooks").mkdir()
+
+
 def write_pages() -> None:
     """Write what Sphinx reads."""
-    for folder in (PAGES, SITE):
-        shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(ROOT / "docs", PAGES)
+    shutil.rmtree(SITE, ignore_errors=True)
+    write_frame(PAGES)
     pictures = PAGES / "_static" / "pictures"
-    (PAGES / "notebooks").mkdir()
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         as_page(path.stem, notebook, pictures)
@@ -188,21 +213,84 @@ def write_pages() -> None:
     for path in sorted((ROOT / "homework" / "source").glob("*/*.ipynb")):
         text = assignment(path)
         (PAGES / "homework" / f"{path.stem}.md").write_text(text + "\n", "utf-8")
-    script = f"window.courseTerms = {json.dumps(terms(), ensure_ascii=False)};\n"
-    (PAGES / "_static" / "terms.js").write_text(script, "utf-8")
-    style = PAGES / "_static" / "course.css"
-    styles = [style, *(FRONT / f"{name}.css" for name in LIVE.values())]
-    style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
-    write_alive(PAGES / "_static" / "alive")
-    shutil.rmtree(PAGES / "alive")
     for path in PAGES.glob("*.md"):  # here notebooks lie beside them, in the repository above
         text = path.read_text("utf-8").replace("](../notebooks/", "](notebooks/")
-        path.write_text(text.replace("{map}", the_map()), "utf-8")
+        text = text.replace("{map}", the_map()).replace("{address}", address())
+        path.write_text(text, "utf-8")
 
 
-def draw_icons() -> None:
+def write_translated(language: str, pages: Path) -> None:
+    """Write what Sphinx reads of the lessons that are translated into a language."""
+    HEADINGS.clear()
+    write_frame(pages)
+    for path in pages.glob("*.md"):
+        path.unlink()
+    lessons, titles = lessons_in(language), []
+    for lesson in lessons:
+        notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
+        translator = Translator(language, lesson)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = translator.cell(cell.source)
+        titles.append(re.search(r"(?m)^# (.+)$", notebook.cells[0].source)[1])
+        HEADINGS.update(translator.headings)
+        as_page(lesson, notebook, pages / "_static" / "pictures")
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = lead_to_english(cell.source, lessons)
+        nbformat.write(notebook, pages / "notebooks" / f"{lesson}.ipynb")
+        if left := len(missing(language, lesson)):
+            print(f"{language}: {left} texts of {lesson} are in English: none is translated as it")
+            print(f"    stands now. python -m tools.translation {language} lists them in its file.")
+    (pages / "headings.json").write_text(json.dumps(HEADINGS), "utf-8")
+    index = (LOCALE / language / "index.md").read_text("utf-8").replace("{address}", address())
+    found = zip(titles, lessons, strict=True)
+    listed = "\n".join(f"- [{title}](notebooks/{lesson}.ipynb)" for title, lesson in found)
+    toctree = "```{toctree}\n:hidden:\n:glob:\n\nnotebooks/*\n```\n"
+    text = f"{index.replace('{lessons}', listed)}\n{toctree}"
+    (pages / "index.md").write_text(text, "utf-8")
+
+
+def lead_to_english(source: str, lessons: Collection[str]) -> str:
+    """Have links of a translated page to pages that are not lead to the English ones.
+
+    As HTML, for Sphinx takes a link to a page that it doesn't know for a mistake.
+    """
+
+    def led(match: re.Match) -> str:
+        page, mark, place = match[2].partition("#")
+        if not page or ":" in page or page.removesuffix(".ipynb") in lessons:
+            return match[0]
+        page = posixpath.normpath(f"../../notebooks/{page}")
+        page = re.sub(r"\.(ipynb|md)$", ".html", page)
+        return f'<a hreflang="en" href="{page}{mark}{place}">{match[1]}</a>'
+
+    return re.sub(r"(?<!!)\[([^\]]+)\]\(([^)\s]+)\)", led, source)
+
+
+def finish_translated(language: str, folder: Path) -> None:
+    """Say what is English on pages, and lead from each page to the same in the other language."""
+    for page in (folder / "index.html", *sorted((folder / "notebooks").glob("*.html"))):
+        inside = page.relative_to(folder).as_posix()
+        up = "../" * inside.count("/")
+        text = page.read_text("utf-8").replace('<div class="cell ', '<div lang="en" class="cell ')
+        page.write_text(_with_way(text, "en", f"{up}../{inside}"), "utf-8")
+        english = SITE / inside
+        text = _with_way(english.read_text("utf-8"), language, f"{up}{folder.name}/{inside}")
+        english.write_text(text, "utf-8")
+
+
+def _with_way(page: str, language: str, link: str) -> str:
+    """Return a page, its article led by a link to the same in another language."""
+    name = Locale.parse(language).display_name
+    tag = language.replace("_", "-")
+    way = f'<p class="languages"><a hreflang="{tag}" lang="{tag}" href="{link}">{name}</a></p>'
+    return re.sub(r'(<article class="bd-article"[^>]*>)', rf"\1\n{way}", page, count=1)
+
+
+def draw_icons(site: Path) -> None:
     """Put the icons that pages use into them, in place of the theme's script of 1.5 MB."""
-    script = SITE / "_static" / "scripts" / "fontawesome.js"
+    script = site / "_static" / "scripts" / "fontawesome.js"
     icons = dict(
         re.findall(
             r'"?([a-z0-9-]+)"?:(\[\d+,\d+,\[[^]]*\],"[0-9a-f]+",(?:"[^"]+"|\[[^]]+\])\])',
@@ -220,21 +308,41 @@ def draw_icons() -> None:
             f'aria-hidden="true"><path fill="currentColor" d="{path}"/></svg>'
         )
 
-    for page in SITE.rglob("*.html"):
+    for page in site.rglob("*.html"):
         text = re.sub(r"<script[^>]*fontawesome\.js[^>]*></script>", "", page.read_text("utf-8"))
         text = re.sub(r"<link[^>]*fontawesome\.js[^>]*>", "", text)
         page.write_text(re.sub(r'<i class="([^"]*\bfa-[^"]*)"([^>]*)></i>', drawn, text), "utf-8")
     script.unlink()
 
 
-def make_site() -> int:
-    """Write the pages and have Sphinx make the site; return its exit status."""
-    write_pages()
+def _build(pages: Path, site: Path, language: str = "en") -> int:
+    """Have Sphinx make a site, named as its first page; return its exit status."""
+    title = re.search(r"(?m)^# (.+)$", (pages / "index.md").read_text("utf-8"))[1]
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "--jobs", "auto"]
-    done = subprocess.run([*command, PAGES, SITE], cwd=ROOT, check=False)
+    command += ["-D", f"language={language}", "-D", f"html_title={title}", pages, site]
+    done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode == 0:
-        draw_icons()
+        draw_icons(site)
     return done.returncode
+
+
+def make_site() -> int:
+    """Write the pages; have Sphinx make the site and its translations. Return its status."""
+    write_pages()
+    failed = _build(PAGES, SITE)
+    for language in () if failed else languages():
+        failed = failed or make_translated(language)
+    return failed
+
+
+def make_translated(language: str) -> int:
+    """Make the site of a language, beside the English one; return Sphinx's exit status."""
+    pages, folder = PAGES.parent / f"pages-{language}", SITE / language
+    write_translated(language, pages)
+    if failed := _build(pages, folder, language):
+        return failed
+    finish_translated(language, folder)
+    return 0
 
 
 def main() -> int:
