@@ -133,9 +133,7 @@ def linear(x, n_output: int, name: str | None = None):
     (None, 10) (784, 10)
     """
     if len(x.shape) != 2 or x.shape[1] is None:
-        shape = list(x.shape)
-        raise ValueError(f"x must have shape [batch, features], got {shape}. Flatten it first.")
-    # Keras' own start: a Glorot-uniform kernel, a bias of zeros
+        raise ValueError(f"x must have shape [batch, features], got {[*x.shape]}. Flatten it.")
     layer = keras.layers.Dense(validate.whole(n_output, "n_output"), name=name)
     return layer(x), layer.kernel
 

@@ -96,7 +96,7 @@ def test_it_plays_for_ever_at_the_pace_asked_for(tmp_path):
 def test_a_notebook_shows_it_with_its_text(tmp_path):
     gif = build_gif(np.zeros((2, 3, 3)), saveto=tmp_path / "a.gif", alt='A "black" square <still>')
     shown = gif._repr_html_()
-    assert re.search(r'<img src="data:image/gif;base64,[A-Za-z0-9+/=]+" alt="', shown)
+    assert re.search(r'<img src="data:image/webp;base64,[A-Za-z0-9+/=]+" alt="', shown)
     assert 'alt="A &quot;black&quot; square &lt;still&gt;"' in shown
     assert repr(gif) == """Gif('a.gif'): A "black" square <still>"""
 
@@ -116,6 +116,29 @@ def test_its_last_frame_stands_for_it_where_nothing_moves(colours, tmp_path):
     still = base64.b64encode(png).decode()
     assert f'(prefers-reduced-motion: reduce)" srcset="data:image/png;base64,{still}"' in shown
     assert shown.startswith("<details open><summary>Animation (fold to stop)</summary>")
+
+
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+def test_a_notebook_holds_the_very_frames_in_fewer_bytes(colours, tmp_path):
+    """As WebP, without loss: of smooth pictures a half or less; each as long as in the GIF."""
+    places = np.linspace(0, 6, 60)
+    frames = np.stack([np.outer(np.sin(places + t), np.cos(places)) for t in (0, 0, 1, 2, 3)])
+    frames = (frames[..., None] if colours else frames) * np.ones(colours) / 2 + 0.5
+    gif = build_gif(frames, saveto=tmp_path / "a.gif", interval=0.3)
+    content = re.search(r'<img src="data:image/webp;base64,([^"]+)"', gif._repr_html_())[1]
+    moving = base64.b64decode(content)
+    assert len(moving) < 0.8 * gif.path.stat().st_size
+    with Image.open(gif.path) as one, Image.open(io.BytesIO(moving)) as other:
+        assert one.n_frames == other.n_frames == 4
+        assert other.info["loop"] == 0
+        times = []
+        for k in range(4):
+            one.seek(k), other.seek(k)
+            np.testing.assert_array_equal(one.convert("RGB"), other.convert("RGB"))
+            other.load()
+            times.append((one.info["duration"], other.info["duration"]))
+    assert times[0] == (600, 600)
+    assert {*times[1:]} == {(300, 300)}
 
 
 def test_lists_of_frames_and_new_folders_are_fine(tmp_path):

@@ -24,6 +24,10 @@ NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
+#: The most bytes of a notebook (1.5 MB), for who opens it on a phone or over a slow line.
+LARGEST = 3 * 2**19
+#: Lessons that are larger still.
+TOO_LARGE_STILL = {"08"}
 #: Lessons that are longer than one sitting.
 TOO_LONG_STILL = {"06", "07", "08", "09", "09b", "10"}
 
@@ -243,6 +247,15 @@ def test_it_is_one_sitting(path):
     if over and number(path.stem) in TOO_LONG_STILL:
         pytest.skip(f"lesson {number(path.stem)} is too long still: {over}")
     assert not over, f"more than {LIMITS}"
+
+
+@each_notebook
+def test_it_is_soon_there(path):
+    """Its pictures are what is large: fewer frames, fewer pixels, less noise in them."""
+    size = path.stat().st_size
+    if size > LARGEST and number(path.stem) in TOO_LARGE_STILL:
+        pytest.skip(f"{path.name} is too large still: {size:,} bytes")
+    assert size <= LARGEST, f"{size:,} bytes, more than {LARGEST:,}"
 
 
 @each_lesson

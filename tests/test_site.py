@@ -301,12 +301,15 @@ def test_a_term_explains_itself_by_keyboard(opened):
     told.wait_for(state="hidden")
 
 
+@pytest.mark.parametrize("name", ["index", "notebooks/02-neural-networks-by-hand"])
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_a_moving_picture_can_be_stopped(opened, motion):
-    page = opened("index", reduced_motion=motion)
-    button = page.locator(".moving button")
+def test_a_moving_picture_can_be_stopped(opened, motion, name):
+    page = opened(name, reduced_motion=motion)
+    for lazy in page.locator("picture > img").all():  # fetched when it comes into view
+        lazy.scroll_into_view_if_needed()
+    button = page.locator(".moving button").first
     button.wait_for()
-    picture = page.locator(".moving img")
+    picture = page.locator(".moving img").first
     moves = motion == "no-preference"
     assert (button.inner_text(), picture.is_visible()) == (("Pause" if moves else "Play"), moves)
     button.click()

@@ -79,9 +79,9 @@ def as_chapter(name: str, inside: Sequence[str], stills: Path) -> Tag:
     chapter.name, chapter.attrs = "section", {"class": "chapter", "id": _place(name)}
     for tag in chapter.select(LEFT_OUT):
         tag.decompose()
-    for moving in chapter.find_all("picture"):
-        moving.replace_with(moving.img)
-    for picture in chapter.select('img[src$=".gif"]'):
+    for picture in chapter.select('picture > img, img[src$=".gif"]'):
+        if picture.parent.name == "picture":
+            picture.parent.replace_with(picture)
         source = Path(unquote(urlsplit(picture["src"]).path))
         still = stills / f"{source.stem}.png"
         Image.open(source).convert("RGB").save(still, optimize=True)

@@ -25,7 +25,7 @@ function makePausable(picture) {
   show(!still);
 }
 
-for (const picture of document.querySelectorAll('img[src$=".gif"]')) {
+for (const picture of document.querySelectorAll('picture > img, img[src$=".gif"]')) {
   if (picture.complete && picture.naturalWidth) makePausable(picture);
   else picture.addEventListener("load", () => makePausable(picture), { once: true });
 }
