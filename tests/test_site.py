@@ -305,7 +305,7 @@ def test_a_term_explains_itself_by_keyboard(opened):
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_a_moving_picture_can_be_stopped(opened, motion, name):
     page = opened(name, reduced_motion=motion)
-    for lazy in page.locator("picture > img").all():  # fetched when it comes into view
+    for lazy in page.locator("picture").all():  # fetched when they come into view
         lazy.scroll_into_view_if_needed()
     button = page.locator(".moving button").first
     button.wait_for()
