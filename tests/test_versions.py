@@ -80,7 +80,14 @@ sys.argv = ["versions", "lock", "colab"]
 sys.exit(versions.main())
 """
     root = Path(__file__).resolve().parent.parent
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=root, stderr=-1, text=True)
+    # started behind `&`: what it starts must hear an interrupt all the same
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        cwd=root,
+        stderr=-1,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
     ends = time.monotonic() + 60
     while not (course / "began").exists() and time.monotonic() < ends:
         time.sleep(0.05)

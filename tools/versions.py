@@ -380,8 +380,9 @@ def main() -> int:
     if uv is None:
         stop("uv is missing: make versions installs it.")
     FOLDER.mkdir(exist_ok=True)
-    # ended from outside is interrupted, too
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # ended from outside is interrupted, too; behind `&` SIGINT is ignored, also by what tests ask
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     good = True
     for name in names:
         if arguments.afresh:
