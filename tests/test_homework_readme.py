@@ -113,6 +113,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
         "total",
         "student-copy",
         "solutions",
+        "similar",
         "weigh",
         "regrade",
     ]
@@ -127,6 +128,7 @@ def test_the_commands_of_the_page_do_the_whole_round(course):
     with (before / "export/total.csv").open(newline="") as file:
         assert [row["student"] for row in csv.DictReader(file)] == ["s1001", "s1002", "s1003"]
     assert "what the class knows" in (before / "export/hw1-report.html").read_text("utf-8")
+    assert "who wrote alike" in (before / "export/hw1-similar.html").read_text("utf-8")
     with zipfile.ZipFile(course / "term.zip") as archive:
         kept = archive.namelist()
         assert sum(name.startswith("submitted/") for name in kept) == STUDENTS
