@@ -79,6 +79,8 @@ lint: dev  ## check the style of code and notebooks, the workflows and the locks
 	$(BIN)/ruff format --check .
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-actions .github/actions/*/action.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows homework/ci/github.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci homework/ci/gitlab.yml
 	$(BIN)/python -m pytest -m network tests/test_locks.py
 
 bench: dev grading  ## time the course's code against other libraries, as ratios

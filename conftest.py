@@ -27,6 +27,8 @@ MINUTES = {
     "test_homework.py": 4,
     "test_homework_readme.py": 2,
     "test_grader_attacks.py": 2.5,
+    "test_grader_term_page.py": 1.5,
+    "test_homework_ci.py": 0.5,
     "test_grader_attacks_ordinary.py": 2,
     "test_grader_scale.py": 1.5,
     "test_grader_kill.py": 1.5,

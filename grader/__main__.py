@@ -248,8 +248,12 @@ def sample(course: "Course", arguments) -> int:
     """Make a class of plausible submissions, for a trial: right, wrong, half done, crashing."""
     from grader.commands.sample import sample as make
 
-    name, size = arguments.assignment, arguments.size
-    print("\n".join(make(course, name, size, arguments.moodle, arguments.seed)))
+    name, size, seed = arguments.assignment, arguments.size, arguments.seed
+    path, platform = (
+        arguments.moodle or arguments.canvas,
+        "canvas" if arguments.canvas else "moodle",
+    )
+    print("\n".join(make(course, name, size, path, seed, platform, arguments.people)))
     return 0
 
 
@@ -369,8 +373,12 @@ def parser() -> argparse.ArgumentParser:
     one = command(sample, "")
     one.add_argument("assignment", help="e.g. hw1")
     one.add_argument("size", type=int, help="how many students")
-    text = "write a Moodle export, for collect, instead"
-    one.add_argument("--moodle", type=Path, metavar="ZIP", help=text)
+    exported = one.add_mutually_exclusive_group()
+    for platform in ("moodle", "canvas"):
+        text = f"write what {platform.capitalize()} would export, for collect, instead"
+        exported.add_argument(f"--{platform}", type=Path, metavar="ZIP", help=text)
+    text = "write a list of them, too, for roster"
+    one.add_argument("--people", type=Path, metavar="CSV", help=text)
     text = "another one, another class (default: 0)"
     one.add_argument("--seed", type=int, default=0, metavar="N", help=text)
     workers(command(prove, "*"))

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,19 @@ def _whole(record) -> bool:
         and math.isfinite(mark["score"])
         for mark in marks
     )
+
+
+def number(value, most: float) -> float:
+    """Return a number from 0 to the most it may be.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+    """
+    if isinstance(value, bool) or not 0 <= float(value) <= most:  # NaN is none, either
+        raise ValueError(value)
+    return float(value)
 
 
 class CourseError(GraderError):
@@ -143,6 +157,30 @@ class Course:
         if not is_id(folder.parent.name):
             return "its name is no id (letters, digits, _ @ . -, at most 100): rename it"
         return ""
+
+    def settings(self, file: str, read: Callable[[dict], dict]) -> dict:
+        """Return what a file of settings says; {} if there is none.
+
+        Parameters
+        ----------
+        file : str
+            In the course's folder, JSON.
+        read : callable
+            Takes what is in it by assignment, and returns what is wanted of it; fails where that
+            is not what it should be.
+
+        Raises
+        ------
+        CourseError
+            The file is damaged: no mark may change in silence.
+        """
+        path = self.root / file
+        if not path.exists():
+            return {}
+        try:
+            return read(json.loads(read_plain(path, RECORD_BYTES) or b""))
+        except (ValueError, AttributeError, TypeError, KeyError, OverflowError, RecursionError):
+            raise CourseError(f"{path} is damaged. Put a backup back, or delete it.") from None
 
     def collected_path(self, name: str, student: str) -> Path:
         """Return where it stands how a student handed in an assignment."""

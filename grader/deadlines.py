@@ -2,12 +2,13 @@
 
 import datetime
 import json
-import math
 
-from grader.course import RECORD_BYTES, Course, CourseError, is_id
-from grader.files import read_plain, write
+from grader.course import Course, CourseError, is_id, number
+from grader.files import write
 from grader.history import note
 from grader.times import read_time, written
+
+FILE, MOST_PER_DAY = "deadlines.json", 100
 
 
 def deadlines(course: Course, name: str) -> dict:
@@ -18,19 +19,17 @@ def deadlines(course: Course, name: str) -> dict:
     grader.course.CourseError
         The file is damaged: nobody must become late in silence.
     """
-    path = course.root / "deadlines.json"
-    if not path.exists():
-        return {}
-    try:
-        found = json.loads(read_plain(path, RECORD_BYTES) or b"").get(name, {})
+
+    def read(kept: dict) -> dict:
+        found = kept.get(name, {})
         times = [found["due"], *found["extensions"].values()] if found else []
         if not all(isinstance(text, str) and read_time(text) for text in times):
-            raise ValueError
-        if found:
-            found["per_day"] = None if found["per_day"] is None else float(found["per_day"])
+            raise ValueError(times)
+        if found and found["per_day"] is not None:
+            found["per_day"] = number(found["per_day"], MOST_PER_DAY)
         return found
-    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        raise CourseError(f"{path} is damaged. Put a backup back, or delete it.") from None
+
+    return course.settings(FILE, read)
 
 
 def _time(text: str) -> datetime.datetime:
@@ -43,9 +42,8 @@ def _time(text: str) -> datetime.datetime:
 
 
 def _keep(course: Course, name: str, found: dict) -> None:
-    path = course.root / "deadlines.json"
-    kept = json.loads(read_plain(path, RECORD_BYTES) or b"{}") if path.exists() else {}
-    write(path, json.dumps(kept | {name: found}, ensure_ascii=False, indent=1))
+    kept = course.settings(FILE, dict)
+    write(course.root / FILE, json.dumps(kept | {name: found}, ensure_ascii=False, indent=1))
 
 
 def due(course: Course, name: str, text: str = "", per_day: float | None = None) -> list[str]:
@@ -74,7 +72,7 @@ def due(course: Course, name: str, text: str = "", per_day: float | None = None)
     """
     course.source(name)
     found = deadlines(course, name)
-    if per_day is not None and not (math.isfinite(per_day) and 0 <= per_day <= 100):
+    if per_day is not None and not (0 <= per_day <= MOST_PER_DAY):
         raise CourseError(f"--per-day {per_day:g}: give percent, from 0 to 100.")
     if per_day is not None and not text:
         raise CourseError("--per-day needs the due date before it.")

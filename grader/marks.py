@@ -1,14 +1,15 @@
 """What a submission is worth in the end: what export, feedback, totals and reports all say."""
 
 import json
-import math
 from dataclasses import dataclass
 
-from grader.course import RECORD_BYTES, Course, CourseError
-from grader.files import read_plain, write
+from grader.course import Course, CourseError, number
+from grader.files import write
 from grader.gradebook import Book
 from grader.history import note
 from grader.markers import answer_of
+
+FILE, MOST_WEIGHT = "weights.json", 100
 
 
 @dataclass
@@ -112,17 +113,14 @@ def weights(course: Course) -> dict[str, dict[str, float]]:
     grader.course.CourseError
         The file is damaged: marks must not change in silence.
     """
-    path = course.root / "weights.json"
-    if not path.exists():
-        return {}
-    try:
-        kept = json.loads(read_plain(path, RECORD_BYTES) or b"")
+
+    def read(kept: dict) -> dict:
         return {
-            name: {cell: float(factor) for cell, factor in cells.items()}
+            name: {cell: number(factor, MOST_WEIGHT) for cell, factor in cells.items()}
             for name, cells in kept.items()
         }
-    except (ValueError, AttributeError, TypeError, RecursionError):
-        raise CourseError(f"{path} is damaged. Put a backup back, or delete it.") from None
+
+    return course.settings(FILE, read)
 
 
 def weigh(course: Course, name: str, changes: dict[str, float], why: str = "") -> list[str]:
@@ -156,7 +154,7 @@ def weigh(course: Course, name: str, changes: dict[str, float], why: str = "") -
         if not meant:
             there = ", ".join(dict.fromkeys(map(answer_of, cells)))
             raise CourseError(f"{name} has no exercise {which!r}. There are: {there}.")
-        if not (math.isfinite(factor) and 0 <= factor <= 100):
+        if not (0 <= factor <= MOST_WEIGHT):
             raise CourseError(f"{which}={factor:g}: give a number from 0, which drops it, to 100.")
         now |= dict.fromkeys(meant, factor)
     now = {cell: factor for cell, factor in now.items() if factor != 1}
@@ -164,7 +162,7 @@ def weigh(course: Course, name: str, changes: dict[str, float], why: str = "") -
         raise CourseError(f"{name} would have no points left. Leave at least one exercise.")
     if changes:
         after = {n: c for n, c in (kept | {name: now}).items() if c}
-        write(course.root / "weights.json", json.dumps(after, ensure_ascii=False, indent=1))
+        write(course.root / FILE, json.dumps(after, ensure_ascii=False, indent=1))
         note(course, name, why=why, weights=changes)
     return [
         f"{name}: {cell} counts {f'{factor:g} times' if factor else 'not at all'}"

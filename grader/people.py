@@ -303,7 +303,9 @@ class People:
             return False
         names = {about.get("name") for s in listed for about in self.known.get(s, {}).values()}
         names -= {"", None}
-        return bool(names) and not {*map(name_key, names)} & {*map(name_key, owner.names)}
+        # Canvas, too, may have named them
+        keys = {key(name) for name in owner.names for key in (name_key, sortable_key)}
+        return bool(names) and not {*map(name_key, names)} & keys
 
     def _earlier(self, assignment: str, owner: Owner) -> set[str]:
         """Return who had this number in this assignment, or in any if it lasts."""

@@ -20,19 +20,21 @@ from grader.trusted.mark import _begun
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 NOW = {}  # what the grader would give for double, by student
+WITHOUT = {}  # the same if only tests are run, not the cells that a submission may end in
 
 
 class Marks(AtOnce):
     """A pool that gives what NOW says."""
 
-    def mark(self, task, contents):
+    def mark(self, task, contents, tests_only=False):
         assignment = Assignment(task.folder)
+        now = NOW | WITHOUT if tests_only else NOW
         for student, content in contents:
             record = full_marks(student, content) | {"source_sha256": assignment.sha256}
             begun, _ = _begun(assignment, content)
             record["answers"] = begun["answers"]
-            record["tests"]["double-test"]["score"] = NOW.get(student, 4.0)
-            record["score"] = NOW.get(student, 4.0) + 1
+            record["tests"]["double-test"]["score"] = now.get(student, 4.0)
+            record["score"] = now.get(student, 4.0) + 1
             yield student, (record, [step.cell for step in assignment.merge(content).steps])
 
 
@@ -70,8 +72,10 @@ def waiting(course) -> dict[str, list[str]]:
         return {s: marks(book, cells, "hw0", s).unread for s in ("ada", "bob")}
 
 
-def test_a_dry_run_says_what_would_change_and_keeps_nothing(course, capsys):
+def test_a_dry_run_says_what_would_change_and_keeps_nothing(course, monkeypatch, capsys):
     NOW.update(ada=4.0)
+    # bob's submission still ends in a figure: no test alone would know
+    monkeypatch.setitem(WITHOUT, "bob", 4.0)
     before = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
     capsys.readouterr()
     grade(course, "hw0", again=True, unsafe=True, dry=True)
@@ -191,7 +195,9 @@ def test_a_weight_that_makes_no_sense_changes_nothing(course, changes, says):
 
 
 def test_damaged_weights_never_change_marks_in_silence(course):
-    for content in ("{", "[]", '{"hw0": {"double-test": "x"}}'):
+    bad = ("x", float("nan"), -1, 101, float("inf"), 10**400, True, None, [])
+    ends = [json.dumps({"hw0": {"double-test": factor}}) for factor in bad]
+    for content in ("{", "[]", "5", '{"hw0": 1}', *ends):
         (course.root / "weights.json").write_text(content)
         with pytest.raises(CourseError, match=r"weights\.json is damaged"):
             weigh(course, "hw0", {"double": 0.0})

@@ -9,6 +9,7 @@ from grader_mini import write_course
 
 from grader.assignment import Assignment
 from grader.commands.collect import collect
+from grader.commands.roster import roster
 from grader.commands.sample import CRASHES, KINDS, make_class, moodle, sample
 from grader.course import Course, CourseError
 
@@ -128,3 +129,21 @@ def test_a_made_class_writes_over_nobody_s_work(course):
     assert [path.name for path in (course.root / "submitted").iterdir()] == ["1002"]
     with pytest.raises(CourseError, match="A class of 0 is none"):
         sample(course, "hw0", 0, None)
+
+
+def test_a_class_comes_with_a_list_of_its_people_and_through_canvas_too(course, tmp_path):
+    people, zipped = tmp_path / "people.csv", tmp_path / "class.zip"
+    lines = sample(course, "hw0", 3, zipped, platform="canvas", people=people)
+    assert lines[-1] == f"who they are: {people}"
+    assert roster(course, people)[0].startswith("3 people in ")
+    collect(course, "hw0", zipped)
+    assert [s.student for s in course.submissions("hw0")] == ["s1001", "s1002", "s1003"]
+    sample(course, "hw0", 3, zipped, people=people)  # the same people: nothing to lose
+    for line in collect(course, "hw0", zipped):
+        assert line.startswith("s100")
+    people.write_text("id,name\nada,Ada\n")
+    before = zipped.read_bytes()
+    with pytest.raises(CourseError, match="lists others"):
+        sample(course, "hw0", 4, zipped, people=people)
+    assert people.read_text() == "id,name\nada,Ada\n"
+    assert zipped.read_bytes() == before

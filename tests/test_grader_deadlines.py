@@ -131,7 +131,14 @@ def test_an_extension_that_is_none_changes_nothing(course, student, until, says)
     assert (course.root / "deadlines.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"hw0": {"due": 5}}', '{"hw0": []}' + " x"])
+DUE = '{"hw0": {"due": "2030-03-01", "extensions": {}, "per_day": %s}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "5", '{"hw0": {"due": 5}}', '{"hw0": []}' + " x", '{"hw0": 1}']
+    + [DUE % cost for cost in ("NaN", "-1", "101", "1e999", "true", '"x"', "[]")],
+)
 def test_a_damaged_file_makes_nobody_late_in_silence(course, content):
     (course.root / "deadlines.json").write_text(content)
     for do in (

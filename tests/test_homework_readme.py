@@ -60,8 +60,6 @@ def course(tmp_path_factory):
             cell.source = assignment.cells[grade_id(cell)].source
     (root / "work").mkdir()
     nbformat.write(assignment.released, root / "work" / "hw1.ipynb")
-    people = [f"s{1001 + n},Student {1001 + n}" for n in range(STUDENTS)]
-    (root / "people.csv").write_text("\n".join(["id,name", *people]))
     return root
 
 

@@ -120,20 +120,29 @@ def _tell_versions(course: Course, assignment: Assignment, waiting) -> None:
 
 def _try(course: Course, name: str, pool, task, waiting: dict[str, Submission]) -> dict:
     """Mark, keep nothing, and say what would change; return the records by student."""
-    contents = ((student, submission.read()) for student, submission in waiting.items())
-    found = {student: record for student, (record, _) in pool.mark(task, contents)}
+
+    def marked(students, tests_only: bool) -> dict:
+        contents = ((student, waiting[student].read()) for student in students)
+        return {who: record for who, (record, _) in pool.mark(task, contents, tests_only)}
+
+    before = {student: course.record(name, student) for student in waiting}
+    # most of the time goes into figures and trainings, which no test needs, but which may end a
+    # submission: who seems to change is marked as a whole
+    found = marked([who for who in waiting if before[who]], tests_only=True)
+    seem = [who for who in waiting if who not in found or differences(before[who], found[who])]
+    found |= marked(seem, tests_only=False)
     with Book(course) as book:
         given = book.given(name)
     changes = 0
     for student, record in sorted(found.items()):
-        before = course.record(name, student)
-        changed = differences(before, record)
+        old = before[student]
+        changed = differences(old, record)
         changes += bool(changed)
-        if before is None:
+        if old is None:
             print(f"{name}: {student}: not marked yet, would have {record['score']:g}")
         elif changed:
             text = said(changed, given.get(student, {}))
-            print(f"{name}: {student}: {before['score']:g} → {record['score']:g}: {text}")
+            print(f"{name}: {student}: {old['score']:g} → {record['score']:g}: {text}")
     print(f"{name}: {changes} of {len(found)} would change. Nothing is kept: it was a dry run.")
     return found
 

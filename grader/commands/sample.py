@@ -16,8 +16,9 @@ import nbformat
 from grader.assignment import Assignment
 from grader.commands.prove import changed, read_mutants
 from grader.course import Course, CourseError
-from grader.files import write
+from grader.files import read_plain, write
 from grader.markers import SOLUTION
+from grader.people import ROSTER_BYTES
 from grader.submission import grade_id
 
 KINDS = ("right", "wrong", "wrong", "half", "right", "wrong", "crash", "wrong", "unfilled", "right")
@@ -109,7 +110,40 @@ def moodle(assignment: str, students: dict[str, bytes]) -> dict[str, bytes]:
     return files
 
 
-def sample(course: Course, name: str, size: int, path: Path | None, seed: int = 0) -> list[str]:
+def canvas(assignment: str, students: dict[str, bytes]) -> dict[str, bytes]:
+    """Name submissions as Canvas exports them, for the same people as :func:`moodle`.
+
+    Parameters
+    ----------
+    assignment : str
+        Its name; Canvas' numbers of uploads are others for each, those of people stay.
+    students : dict of str to bytes
+        The files by student.
+
+    Returns
+    -------
+    dict of str to bytes
+        The zip's files.
+    """
+    first = 1000 * (zlib.crc32(assignment.encode()) % 1000 + 1)
+    return {
+        f"{student}student_7{student}_{first + number}_{assignment}.ipynb": content
+        for number, (student, content) in enumerate(students.items())
+    }
+
+
+PLATFORMS = {"moodle": moodle, "canvas": canvas}
+
+
+def sample(
+    course: Course,
+    name: str,
+    size: int,
+    path: Path | None,
+    seed: int = 0,
+    platform: str = "moodle",
+    people: Path | None = None,
+) -> list[str]:
     """Write a class to disk.
 
     Parameters
@@ -120,9 +154,13 @@ def sample(course: Course, name: str, size: int, path: Path | None, seed: int = 
     size : int
         How many students.
     path : pathlib.Path or None
-        A zip as Moodle exports it; else it goes where ``grade`` finds it.
+        A zip as the platform exports it; else it goes where ``grade`` finds it.
     seed : int
         Another one, another class.
+    platform : {"moodle", "canvas"}
+        Whose zip it is.
+    people : pathlib.Path, optional
+        A CSV for ``roster``, of who they are.
 
     Returns
     -------
@@ -132,16 +170,21 @@ def sample(course: Course, name: str, size: int, path: Path | None, seed: int = 
     Raises
     ------
     grader.course.CourseError
-        The size is none, or somebody's work is where one would be written.
+        The size is none, or somebody's work, or another list of people, is where one would be
+        written.
     """
     if size < 1:
         raise CourseError(f"A class of {size} is none: give a number from 1.")
     students = make_class(course.assignment(name), size, seed)
+    listed = "".join(f"s{student},Student {student}\n" for student in students)
+    listed = f"id,name\n{listed}".encode()
+    if people and people.exists() and read_plain(people, ROSTER_BYTES) != listed:
+        raise CourseError(f"{people} is there already and lists others. Name another file.")
     if path:
         zipped = io.BytesIO()
         with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
             contents = {student: content for student, (_, content) in students.items()}
-            for inside, content in moodle(name, contents).items():
+            for inside, content in PLATFORMS[platform](name, contents).items():
                 archive.writestr(inside, content)
         write(path, zipped.getvalue())
     else:
@@ -153,4 +196,8 @@ def sample(course: Course, name: str, size: int, path: Path | None, seed: int = 
         for student, folder in folders.items():
             write(folder / f"{name}.ipynb", students[student][1])
     lines = [f"{student}  {what}" for student, (what, _) in students.items()]
-    return [*lines, f"in {path or course.root / 'submitted'}"]
+    lines.append(f"in {path or course.root / 'submitted'}")
+    if people:
+        write(people, listed)
+        lines.append(f"who they are: {people}")
+    return lines
