@@ -15,7 +15,7 @@ OLDEST = $(shell sed -n 's/^requires-python = ">=\(.*\),.*/\1/p' pyproject.toml)
 LOCK = $(BIN)/uv pip compile --universal --python-version $(OLDEST) --fork-strategy fewest --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-header --no-annotate --quiet $(UPGRADE)
 
-.PHONY: help lab fresh env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev site book slides cards
+.PHONY: help lab fresh progress env gpu release formgrader grading test quick notebooks homework browser lint bench versions lock dev site book slides cards
 
 help:  ## list the commands
 	@awk -F ':.*## *' '/^## /{print "\n" substr($$0, 4)} /^[a-z]+:.*##/{printf "  %-12s%s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ lab: env  ## open your copies of the lessons (in work/) in JupyterLab
 
 fresh: env  ## start a lesson afresh (LESSON=03) and keep your old copy beside it
 	$(BIN)/python tools/workspace.py fresh $(LESSON)
+
+progress: env  ## show what you have done (FILE=... first takes in what the site saved)
+	$(BIN)/python tools/workspace.py progress "$(FILE)"
 
 env:  ## install what the lessons need, into .venv
 	@$(PYTHON) install.py

@@ -211,20 +211,11 @@ class Autoencoder(keras.Model):
         with tqdm(total=epochs * steps, unit="batch", file=sys.stdout, disable=not verbose) as bar:
             progress = keras.callbacks.LambdaCallback(
                 # Keras counts whole executions, the last of an epoch may be shorter
-                on_train_batch_end=lambda batch, logs: bar.update(
-                    min(batch + 1, steps) - bar.n % steps
-                ),
-                on_epoch_end=lambda epoch, logs: bar.set_postfix(
-                    {name: f"{value:.4g}" for name, value in logs.items()}
-                ),
+                on_train_batch_end=lambda n, logs: bar.update(min(n + 1, steps) - bar.n % steps),
+                on_epoch_end=lambda n, logs: bar.set_postfix({k: f"{logs[k]:.4g}" for k in logs}),
             )
-            return super().fit(
-                Split(images, None, seed).as_tf(batch_size),
-                epochs=epochs,
-                callbacks=[progress],
-                shuffle=False,  # the batches are already
-                verbose=0,
-            )
+            data = Split(images, None, seed).as_tf(batch_size)  # shuffled
+            return super().fit(data, epochs=epochs, callbacks=[progress], shuffle=False, verbose=0)
 
     def encode(self, images) -> np.ndarray:
         """Turn images into codes, ``[n, code]`` float32; the means of a variational model."""

@@ -79,13 +79,11 @@ def _difference(value, low, high, equal, within, above, below, unit) -> str | No
             same = value == equal
             same = bool(np.all(same)) and (not np.ndim(same) or np.shape(value) == np.shape(equal))
         return None if same else "is {}; the original had {}.".format(*_write(unit, value, equal))
-
     if low is high is above is below is None:
         truth = np.asarray(value)
         if truth.dtype != bool:
             return f"is {_text(value, '', 3)}, which is neither true nor false."
         return None if truth.size and truth.all() else ""
-
     values = np.asarray(value, np.float64)
     for other, sign, word in ((above, 1, "larger"), (below, -1, "smaller")):
         if other is not None:

@@ -69,9 +69,8 @@ class Split:
             for images, labels in self.next_batch(batch_size):
                 yield images if unlabelled else (images, labels)
 
-        batches = tf.data.Dataset.from_generator(
-            epoch, output_signature=specs[0] if unlabelled else specs
-        )
+        signature = specs[0] if unlabelled else specs
+        batches = tf.data.Dataset.from_generator(epoch, output_signature=signature)
         count = -(-len(self) // batch_size)
         return batches.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
@@ -152,8 +151,7 @@ class MNIST:
     def __init__(self, one_hot: bool = True, split=None, seed: int = SEED) -> None:
         # validation stands first in the file
         sizes = (5_000, 55_000, 10_000) if split is None else _sizes(split, 70_000)
-        X = np.empty((70_000, 784), np.float32)
-        Y = np.empty(70_000, np.uint8)
+        X, Y = np.empty((70_000, 784), np.float32), np.empty(70_000, np.uint8)
         for kind, here in (("train", slice(0, 60_000)), ("t10k", slice(60_000, None))):
             data_files.read(self._name, f"{kind}-images-idx3-ubyte.gz", X[here])
             data_files.read(self._name, f"{kind}-labels-idx1-ubyte.gz", Y[here])

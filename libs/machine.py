@@ -149,10 +149,8 @@ def _kernel() -> Line:
 
 
 def _processor() -> Line:
-    try:
-        cores = len(os.sched_getaffinity(0))  # those that this process may use
-    except AttributeError:  # macOS, Windows
-        cores = os.cpu_count() or 1
+    # those that this process may use; macOS and Windows don't say
+    cores = len(getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0))
     text = f"{cores} core{'s' if cores > 1 else ''}, {platform.machine()}, {platform.system()}"
     return Line("ok", "Processor", text)
 
@@ -189,9 +187,8 @@ def _memory() -> Line:
 
 def _disk() -> Line:
     free = shutil.disk_usage(ROOT).free / 1e9
-    text = f"{free:.0f} GB free" if free >= 10 else f"{free:.1f} GB free"
     advice = f"{_DISK} GB is needed: empty the bin, or work/out."
-    return _enough("Disk", text, free >= _DISK, advice)
+    return _enough("Disk", f"{free:.{int(free < 10)}f} GB free", free >= _DISK, advice)
 
 
 def _enough(what: str, found: str, enough: bool, advice: str) -> Line:

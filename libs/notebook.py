@@ -2,10 +2,12 @@
 
 import base64
 import html
+import importlib
 import io
 import json
 import os
 import random
+import sys
 from pathlib import Path
 
 import keras
@@ -19,8 +21,11 @@ from libs.settings import writable
 
 _FRONT = Path(__file__).with_name("front")
 _WORK = (ROOT / "work").resolve()
+_MINE = Path.cwd().is_relative_to(_WORK)
 #: Where notebooks write: ``out`` in ``work``, for a learner's copies, else in ``notebooks``.
-OUT = writable((_WORK if Path.cwd().is_relative_to(_WORK) else ROOT / "notebooks") / "out")
+OUT = writable((_WORK if _MINE else ROOT / "notebooks") / "out")
+#: The file of a learner's progress; None where stored outputs are made or proved.
+KEPT = _WORK / "progress.json" if _MINE and os.environ.get("COURSE_PROOF") != "1" else None
 #: How wide a picture may be: as its page, but not so small that no label can be read; it scrolls.
 FITS = "max-width: max(100%, 560px)"
 
@@ -35,6 +40,8 @@ def start(seed: int = SEED) -> Path:
     plt.style.use(Path(__file__).with_name("course.mplstyle"))
     keras.utils.set_random_seed(seed)
     OUT.mkdir(exist_ok=True)
+    if KEPT:
+        learner().begin()
     return OUT if os.name == "nt" else Path(os.path.relpath(OUT))  # Windows: two drives, no [ ]
 
 
@@ -160,4 +167,11 @@ def quiz(name: str) -> None:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in path.parent.glob("*.json")))
         raise FileNotFoundError(f"there is no quiz {name!r}; there are {known}.")
-    display(Quiz(name, json.loads(path.read_text("utf-8"))))
+    asked = Quiz(name, json.loads(path.read_text("utf-8")))
+    display(learner().ask(asked) if KEPT else asked)
+
+
+def learner():
+    """Return what keeps progress; ask only where ``KEPT`` names its file."""
+    sys.path += [str(ROOT)] * (str(ROOT) not in sys.path)
+    return importlib.import_module("learner.kernel")

@@ -7,6 +7,7 @@ import numpy as np
 from IPython.display import Markdown, display
 from traitlets import Any, Bool, Dict
 
+from libs import notebook
 from libs.check import Verdict
 from libs.claims import _text
 from libs.notebook import show
@@ -44,6 +45,8 @@ class Prediction(Page):
         if self.said is None:
             state, before, near = "empty", "You had not committed a prediction. It is", None
         self.row = "–" if near is None else said, result, near
+        if near is not None and notebook.KEPT:
+            notebook.learner().keep("predictions", self.question["text"], near)
         display(Verdict(state, f"{before} {result}."))
 
     def _compare(self, curve, within):
@@ -111,4 +114,5 @@ def predictions() -> Markdown:
     lines += ["| Question | You said | It is | |", "| --- | --- | --- | --- |"]
     signs = {True: "✓", False: "✗", None: "not committed"}
     lines += [f"| {q} | {said} | {result} | {signs[near]} |" for q, said, result, near in rows]
+    lines += ["", notebook.learner().passed()] if notebook.KEPT else []
     return Markdown("\n".join(lines))

@@ -139,8 +139,7 @@ class DigitPad(Live):
     ((28, 28), (10,))
     """
 
-    _esm = _FRONT / "pad.js"
-    _css = _FRONT / "pad.css"
+    _esm, _css = _FRONT / "pad.js", _FRONT / "pad.css"
     strokes = List().tag(sync=True)
     recorded = List(list(RECORDED.values())).tag(sync=True)
 
@@ -278,8 +277,7 @@ class LatentExplorer(Live):
     (array([0., 0.], dtype=float32), (28, 28))
     """
 
-    _esm = _FRONT / "explorer.js"
-    _css = _FRONT / "explorer.css"
+    _esm, _css = _FRONT / "explorer.js", _FRONT / "explorer.css"
     place = List([0, 0]).tag(sync=True)  # where the page says that the marker is
     plane = Dict().tag(sync=True)
 

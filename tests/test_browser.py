@@ -266,6 +266,69 @@ def test_with_shift_enter_the_dashboard_stays_in_view(page, lab, home):
         page.wait_for_timeout(1000)
 
 
+# --- progress -------------------------------------------------------------------------------------
+
+PROGRESS = (
+    """
+from pathlib import Path
+
+from libs import notebook
+from libs.check import check_value
+from libs.predict import predict, predictions
+
+notebook.KEPT = Path("progress.json").resolve()  # as in work/
+out = notebook.start()
+""",
+    "check_value(2, 2)",
+    "guess = predict('How many?')",
+    "guess.answer(3)",
+    "notebook.quiz('03')",
+    "predictions()",
+)
+
+
+def test_a_lesson_keeps_progress_and_asks_what_is_due(page, lab, home):
+    write_notebook(home, "03-mine.ipynb", *PROGRESS)
+    file = home / "notebooks" / "progress.json"
+    quiz = json.loads((ROOT / "notebooks" / "quiz" / "00.json").read_text("utf-8"))
+    choices = [q["question"] for q in quiz if q["type"] == "multiple_choice"]
+    due = {text: ["2026-01-01", 1] for text in choices[:1]}
+    empty = {"course-progress": 1, "exercises": {}, "predictions": {}, "questions": {}}
+    file.write_text(json.dumps(empty | {"questions": {"00": due}}))
+
+    def kept(kind, lesson):
+        page.wait_for_timeout(1500)  # the kernel is told, and writes
+        return json.loads(file.read_text("utf-8"))[kind].get(lesson, {})
+
+    open_notebook(page, lab, "03-mine.ipynb")
+    run_all(page)
+    page.get_by_text("Exercises passed in this lesson: 1.").wait_for()
+    assert len(kept("exercises", "03")) == 1
+    assert kept("predictions", "03") == {}  # none was committed
+    tab_to(page, ".due summary")
+    page.keyboard.press("Enter")
+    form = page.locator(".due form")
+    form.get_by_role("radio").first.wait_for()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.keyboard.press("Enter")
+    form.get_by_role("status").get_by_text(re.compile("Right|Not yet")).wait_for()
+    page.get_by_text("That was all for today.").wait_for()
+    (day, box), *more = kept("questions", "00").values()
+    assert more == []
+    assert day > "2026-01-01"
+    right = form.get_by_role("status").inner_text().startswith("Right")
+    assert box == (2 if right else 1)
+    own = page.locator(".quiz:not(.due .quiz) form:has([type=radio])").first
+    own.get_by_role("radio").first.check()
+    own.get_by_role("button").click()
+    own.get_by_role("status").get_by_text(re.compile("Right|Not yet")).wait_for()
+    assert len(kept("questions", "03")) == 1
+    check_with_axe(page, ".due")
+    run_all(page)
+    assert page.locator(".due").count() == 0  # it was answered
+
+
 # --- quizzes, by keyboard -------------------------------------------------------------------------
 
 QUIZ = """

@@ -20,7 +20,7 @@ def sources() -> list[str]:
     listed = subprocess.run(line, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     if listed.returncode:  # a copy without history
         found = [path.relative_to(ROOT) for path in ROOT.rglob("*.py")]
-        return [p.as_posix() for p in found if p.parts[0] in ("grader", "libs", "tools")]
+        return [p.as_posix() for p in found if p.parts[0] in ("grader", "learner", "libs", "tools")]
     return [path for path in listed.stdout.splitlines() if (ROOT / path).exists()]
 
 

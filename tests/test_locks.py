@@ -168,7 +168,7 @@ def test_every_lock_has_its_wheels(machine, python, tmp_path):
 def test_lessons_and_homework_import_only_what_a_learner_has():
     pins = {canonicalize_name(requirement.name) for requirement, _ in locked("requirements.txt")}
     homes = packages_distributions()
-    ours = {"benchmarks", "evidence", "grader", "libs", "tools"}
+    ours = {"benchmarks", "evidence", "grader", "learner", "libs", "tools"}
     for path in LEARNED:
         for name in imported(path) - set(sys.stdlib_module_names) - ours:
             beside = (path.parent / f"{name}.py").exists() or (path.parent / name).exists()

@@ -1,7 +1,10 @@
 """The site, made from the stored notebooks: every page of it in a browser, opened as a file."""
 
 import json
+import random
 import re
+import runpy
+from datetime import date, timedelta
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
@@ -323,3 +326,168 @@ def test_the_answer_to_a_prediction_is_hidden_until_asked(opened):
     assert not hidden.first.locator(".cell_output").is_visible()
     hidden.first.locator("summary").click()
     assert hidden.first.locator(".cell_output").is_visible()
+
+
+# --- what a reader answered -----------------------------------------------------------------------
+
+LESSON_03 = "notebooks/03-logistic-regression"
+MANY = len(LESSONS) - 1  # without the glossary
+
+
+def kept(**questions):
+    """Return progress of these lessons' first quiz questions, answered wrong long ago."""
+    of = {}
+    for lesson, many in questions.items():
+        quiz = json.loads((ROOT / "notebooks" / "quiz" / f"{lesson[1:]}.json").read_text("utf-8"))
+        of[lesson[1:]] = {one["question"]: ["2026-01-01", 1] for one in quiz[:many]}
+    return {"course-progress": 1, "exercises": {}, "predictions": {}, "questions": of}
+
+
+def go(page, name):
+    page.goto(f"{(SITE / name).as_uri()}.html")
+
+
+def give(page, progress):
+    page.evaluate("(text) => localStorage.setItem('course-progress', text)", json.dumps(progress))
+    page.reload()
+
+
+def answer_first(page, place, feedback):
+    """Answer the first question of a quiz: by the keyboard, until the feedback says so."""
+    form = page.locator(f"{place} form:has([type=radio])").first
+    form.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    for _ in range(4):
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(150)
+        if form.get_by_role("status").inner_text().startswith(feedback):
+            return
+        page.keyboard.press("ArrowDown")
+    pytest.fail(f"no answer is {feedback}")
+
+
+def test_answers_are_there_tomorrow_and_go_to_another_browser(opened, tmp_path):
+    page = opened("index")
+    panel = page.locator(".progress-panel")
+    panel.get_by_text("Nothing yet").wait_for()
+    assert page.locator(".due, .progress-row").count() == 0
+    go(page, LESSON_03)
+    page.locator(".quiz form").first.get_by_role("button").click()  # "Choose an answer first"
+    page.wait_for_timeout(150)
+    assert page.evaluate("localStorage.getItem('course-progress')") is None
+    answer_first(page, ".quiz", "Right.")
+    page.reload()
+    assert page.locator(".due").count() == 0  # its own questions wait for other lessons
+    go(page, "index")
+    panel.get_by_text(f"1 of {MANY} lessons begun; ").wait_for()
+    row = page.locator("tr", has=page.locator(f'a[href="{LESSON_03}.html"]'))
+    told = row.locator(".progress-row").inner_text()
+    assert re.fullmatch(r"[01] of \d+ questions", told)  # 0 if a wrong answer came first
+    with page.expect_download() as download:
+        panel.get_by_role("button", name="Save to a file").click()
+    file = tmp_path / "course-progress.json"
+    download.value.save_as(file)
+    assert len(json.loads(file.read_text("utf-8"))["questions"]["03"]) == 1
+
+    other = opened("index")
+    theirs = kept(_00=1)
+    give(other, theirs)
+    other.get_by_text(f"1 of {MANY} lessons begun; 1 question to repeat today.").wait_for()
+    other.get_by_label("Take in a file").set_input_files(file)
+    other.get_by_text("course-progress.json: taken in.").wait_for()
+    other.get_by_text(f"2 of {MANY} lessons begun; 1 question to repeat today.").wait_for()
+    wrong = tmp_path / "wrong.json"
+    for content, says in (("{}", "no progress of this course"), ("", "it is no JSON")):
+        wrong.write_text(content)
+        other.get_by_label("Take in a file").set_input_files(wrong)
+        other.get_by_text(f"wrong.json is .*{says}. Nothing was changed.").or_(
+            other.get_by_text(re.compile(f"{says}. Nothing was changed."))
+        ).wait_for()
+    stored = other.evaluate("JSON.parse(localStorage.getItem('course-progress')).questions")
+    assert stored["00"] == theirs["questions"]["00"]
+    assert set(stored) == {"00", "03"}
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1366, "light"), (360, "dark")])
+def test_a_lesson_asks_what_is_due_of_those_before(opened, width, scheme):
+    page = opened(LESSON_03, viewport={"width": width, "height": 900}, color_scheme=scheme)
+    assert page.locator(".due").count() == 0  # a first visit
+    give(page, kept(_00=2, _02=2, _05=2, _03=1))
+    due = page.locator(".due")
+    due.get_by_text("3 questions from earlier lessons to repeat today").wait_for()
+    assert not due.locator("form").first.is_visible()
+    due.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert due.locator("form").count() == 3
+    asked = due.locator("form").evaluate_all("(forms) => forms.map((f) => f.dataset.lesson)")
+    assert set(asked) == {"00", "02"}
+    assert serious_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    answer_first(page, ".due", "Right.")
+    due.get_by_text("2 questions from earlier lessons to repeat today").wait_for()
+    page.reload()
+    due.get_by_text("3 questions from earlier lessons to repeat today").wait_for()  # the fourth
+    go(page, "index")
+    page.get_by_text(f"4 of {MANY} lessons begun; 6 questions to repeat today.").wait_for()
+    assert due.locator("form").count() == 3
+    assert serious_faults(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    go(page, "notebooks/00-start-here")
+    page.wait_for_timeout(300)
+    assert due.count() == 0
+
+
+def test_what_is_damaged_is_set_aside_and_where_nothing_is_kept_nothing_is_said(opened):
+    page = opened("index")
+    page.evaluate("localStorage.setItem('course-progress', '{\"questions\": 3')")
+    page.reload()
+    page.get_by_text(re.compile("What was kept here is damaged.*set aside as")).wait_for()
+    aside = "Object.entries(localStorage).filter(([key]) => key.startsWith('course-progress 2'))"
+    assert [text for _, text in page.evaluate(aside)] == ['{"questions": 3']
+    # of ours alone: the theme's own script complains where all storage is refused
+    page.add_init_script(
+        """for (const name of ["getItem", "setItem"]) {
+            const before = Storage.prototype[name];
+            Storage.prototype[name] = function (key, ...more) {
+                if (key.startsWith("course-")) throw new DOMException("no", "SecurityError");
+                return before.call(this, key, ...more);
+            };
+        }"""
+    )
+    go(page, LESSON_03)
+    answer_first(page, ".quiz", "Right.")
+    go(page, "index")
+    page.get_by_text("Nothing yet").wait_for()
+
+
+def test_pages_and_kernels_count_alike(opened):
+    store = runpy.run_path(str(ROOT / "learner" / "store.py"))
+    page, rng = opened("index"), random.Random(0)
+    page.wait_for_function("() => window.courseProgress")
+    days = [date(2026, 2, 20) + timedelta(k) for k in range(20)]
+    for _ in range(20):
+        both = [store["empty"](), store["empty"]()]
+        steps = [
+            (rng.choice(["00", "01b"]), rng.choice(["a", "b · ∑"]), rng.random() < 0.7, day, who)
+            for day in sorted(rng.choices(days, k=40))
+            for who in rng.choices(range(2), k=1)
+        ]
+        for lesson, name, right, day, who in steps:
+            store["note"](both[who], "questions", lesson, name, right, day)
+        now = rng.choice(days)
+        expected = store["merge"](*both)
+        seen = page.evaluate(
+            """([steps, now]) => {
+                const { read, merge, note, due } = courseProgress;
+                const none = { exercises: {}, predictions: {}, questions: {} };
+                none["course-progress"] = 1;
+                const both = [structuredClone(none), structuredClone(none)];
+                for (const [lesson, name, right, day, who] of steps)
+                    note(both[who], lesson, name, right, day);
+                const all = read(JSON.stringify(merge(...both)));
+                return [all, due(all, now), due(all, now, "01")];
+            }""",
+            [[(*a, day.isoformat(), who) for *a, day, who in steps], now.isoformat()],
+        )
+        due = [store["due"](expected, now), store["due"](expected, now, "01")]
+        assert seen == [expected, *(list(map(list, found)) for found in due)]

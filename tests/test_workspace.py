@@ -60,6 +60,8 @@ class Course:
         program.write_text("print('old')\n", encoding="utf-8")
         (self.upstream / "tools").mkdir()
         shutil.copy(ROOT / TOOL, self.upstream / TOOL)
+        (self.upstream / "learner").mkdir()
+        shutil.copy(ROOT / "learner" / "store.py", self.upstream / "learner")
         (self.upstream / ".gitignore").write_text("/work\n", encoding="utf-8")
         git(self.upstream, "init", "--quiet", "--initial-branch=main")
         self.publish()
@@ -493,6 +495,69 @@ def test_a_wrong_command_is_named_in_a_line(course, arguments, said):
     assert said in message
     assert message.startswith("work: ")
     assert message.count("\n") == 1
+
+
+# --- progress -----------------------------------------------------------------------------------
+
+
+def with_quizzes(course):
+    """Give both lessons a check and a quiz."""
+    for name in ("00-start-here.ipynb", LESSON):
+        page = notebook(f"# Lesson {name[:2]}", "1 # sum", "2 # check")
+        page["cells"][2]["metadata"]["tags"] = ["check"]
+        save(course.upstream / "notebooks" / "quiz" / f"{name[:2]}.json", [{"question": "Why?"}])
+        course.change(name, page)
+
+
+def progress(**kinds):
+    empty = {"course-progress": 1, "exercises": {}, "predictions": {}, "questions": {}}
+    return json.dumps(empty | kinds)
+
+
+def test_progress_is_a_map_of_what_was_begun(course):
+    with_quizzes(course)
+    assert "nothing yet" in course.run("progress")
+    file = course.work / "progress.json"
+    gone = ["2026-01-01", 1]
+    file.write_text(
+        progress(
+            exercises={"03": {"c2": gone, "c9": gone}},
+            predictions={"03": {"A?": gone, "B?": ["2026-01-01", 0]}},
+            questions={"00": {"Why?": gone, "Not asked any more?": gone}, "11": {"Why?": gone}},
+        )
+    )
+    before = file.read_bytes()
+    assert course.run("progress").splitlines() == [
+        "work: 2 of 2 lessons begun; 1 question to repeat today.",
+        "work: 00  Lesson 00: 0 of 1 questions",
+        "work: 03  Lesson 03: 1 of 1 exercises, 1 of 2 predictions right",
+    ]
+    assert file.read_bytes() == before
+
+
+def test_the_site_s_file_is_taken_in_and_another_changes_nothing(course):
+    with_quizzes(course)
+    theirs = course.clone.parent / "course-progress.json"
+    theirs.write_text(progress(questions={"00": {"Why?": ["2026-02-02", 2]}}))
+    for _ in range(2):
+        said = course.run("progress", str(theirs))
+        assert f"{theirs}: taken in." in said
+        assert "00  Lesson 00: 1 of 1 questions" in said
+    file = course.work / "progress.json"
+    before = file.read_bytes()
+    for content, why in (
+        ("{", "is damaged: it is no JSON"),
+        ("[]", "is no progress of this course"),
+    ):
+        theirs.write_text(content)
+        said = course.run("progress", str(theirs), status=1)
+        assert said == f"work: {theirs} {why}. Nothing was changed.\n"
+    said = course.run("progress", "no such file", status=1)
+    assert said.startswith("work: no such file can't be read")
+    assert file.read_bytes() == before
+    file.write_text("{")
+    said = course.run("progress")
+    assert "progress.json is damaged: it is no JSON. It was kept as progress (" in said
 
 
 # --- this course --------------------------------------------------------------------------------

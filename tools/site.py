@@ -13,6 +13,7 @@ import hashlib
 import html
 import json
 import posixpath
+import random
 import re
 import shutil
 import subprocess
@@ -28,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grader.trusted.latex import mathml
 from tools.translation import LOCALE, Translator, languages, lessons_in, missing
+from tools.workspace import lessons
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
@@ -130,6 +132,26 @@ def write_alive(folder: Path) -> None:
         (folder / f"{path.stem}.js").write_text(network, "utf-8")
 
 
+def write_progress(folder: Path) -> None:
+    """Write what keeps a reader's answers, and the lessons that it knows of with their quizzes."""
+    own = folder / "progress.js"
+    scripts = [(FRONT / f"{name}.js").read_text("utf-8") for name in ("quiz", "progress")]
+    text = "\n".join(
+        [*(s.partition("// In a notebook")[0] for s in scripts), own.read_text("utf-8")]
+    )
+    text += "window.courseProgress = { read, merge, note, due };\n"
+    own.write_text("(() => {\n" + re.sub(r"(?m)^export ", "", text) + "})();\n", "utf-8")
+    known = lessons()
+    for number, lesson in known.items():
+        path = ROOT / "notebooks" / "quiz" / f"{number}.json"
+        lesson["questions"] = json.loads(path.read_text("utf-8"))
+        for question in lesson["questions"]:
+            if question["type"] != "numeric":  # as libs.notebook.Quiz
+                random.Random(number + question["question"]).shuffle(question["answers"])
+    script = f"window.courseLessons = {json.dumps(known, ensure_ascii=False)};\n"
+    (folder / "lessons.js").write_text(script, "utf-8")
+
+
 def _stored(match: re.Match, folder: Path) -> str:
     """Write a picture that a page holds into a file of its own; return the link to it."""
     attribute, kind, encoded = match.groups()
@@ -193,9 +215,10 @@ def write_frame(pages: Path) -> None:
     script = f"window.courseTerms = {json.dumps(terms(), ensure_ascii=False)};\n"
     (pages / "_static" / "terms.js").write_text(script, "utf-8")
     style = pages / "_static" / "course.css"
-    styles = [style, *(FRONT / f"{name}.css" for name in LIVE.values())]
+    styles = [style, *(FRONT / f"{name}.css" for name in (*LIVE.values(), "quiz", "progress"))]
     style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
     write_alive(pages / "_static" / "alive")
+    write_progress(pages / "_static")
     (pages / "notebooks").mkdir()
 
 

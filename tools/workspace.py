@@ -3,6 +3,8 @@
     python tools/workspace.py              bring the copies up to date, open them in JupyterLab
     python tools/workspace.py copy         only bring them up to date
     python tools/workspace.py fresh 03     start lesson 03 afresh; yours is kept beside it
+    python tools/workspace.py progress     show what you have done, and what is to repeat today
+    python tools/workspace.py progress course-progress.json    take in what the site saved, first
 
 A copy is *edited* if the text of its cells differs from what it was copied from; outputs, empty
 cells and what JupyterLab saves with it don't count. A copy that is not edited is updated when its
@@ -16,15 +18,18 @@ import contextlib
 import hashlib
 import json
 import os
+import runpy
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 ROOT = Path(__file__).resolve().parent.parent
 LESSONS = ROOT / "notebooks"
 WORK = ROOT / "work"
 STATE = ".copied.json"  # in WORK: what each copy was copied from, as a digest by name
 START = "00-start-here.ipynb"
+COMMANDS = ("open", "copy", "fresh", "progress")
 
 
 class WorkspaceError(Exception):
@@ -246,6 +251,73 @@ def command(lesson: str) -> str:
     return f"python {Path('tools', 'workspace.py')} fresh {lesson}"
 
 
+def lessons() -> dict[str, dict]:
+    """Return by number each lesson's title, file, checks' cells, and quiz's questions."""
+    found = {}
+    for path in sorted(LESSONS.glob("[0-9][0-9]*-*.ipynb")):
+        with contextlib.suppress(ValueError, OSError, LookupError):  # `copy` says so
+            cells = read(path)["cells"]
+            number = path.name.split("-")[0]
+            quiz = json.loads((LESSONS / "quiz" / f"{number}.json").read_text(encoding="utf-8"))
+            tagged = [c for c in cells if "check" in c.get("metadata", {}).get("tags", ())]
+            found[number] = {
+                "title": source(cells[0]).splitlines()[0].lstrip("# "),
+                "file": path.name,
+                "checks": [cell.get("id") for cell in tagged],
+                "questions": [question["question"] for question in quiz],
+            }
+    return found
+
+
+def done(all_lessons: dict) -> tuple[dict, list[str]]:
+    """Return what the learner has done, and that in a line: nothing of it leaves this machine."""
+    store = SimpleNamespace(**runpy.run_path(str(ROOT / "learner" / "store.py")))
+    progress, told = store.keep(path=WORK / store.FILE.name)
+    begun = {lesson for kind in store.KINDS for lesson in progress[kind]} & set(all_lessons)
+    due = [
+        text
+        for lesson, text in store.due(progress, date.today())
+        if text in all_lessons.get(lesson, {"questions": ()})["questions"]
+    ]
+    many = f"{len(due)} question{'s' * (len(due) != 1)} to repeat today"
+    line = f"{len(begun)} of {len(all_lessons)} lessons begun; {many}."
+    return progress, [told] * bool(told) + [line] * bool(begun)
+
+
+def overview() -> list[str]:
+    """Return the map of what is done, a line for each lesson that was begun."""
+    all_lessons = lessons()
+    progress, lines = done(all_lessons)
+    for number, lesson in all_lessons.items():
+        parts = []
+        for kind, known in (("exercises", lesson["checks"]), ("questions", lesson["questions"])):
+            entries = progress[kind].get(number, {})
+            # a question lies in the second box, or higher, once it was answered right
+            right = sum(
+                entry[1] >= 1 + (kind == "questions") for entry in map(entries.get, known) if entry
+            )
+            parts += [f"{right} of {len(known)} {kind}"] * bool(entries)
+        guesses = progress["predictions"].get(number, {}).values()
+        if guesses:
+            parts.append(f"{sum(hit for _, hit in guesses)} of {len(guesses)} predictions right")
+        if parts:
+            lines.append(f"{number:3} {lesson['title']}: {', '.join(parts)}")
+    return lines or ["nothing yet: a check, a quiz or a prediction in a lesson begins it."]
+
+
+def take_in(name: str) -> list[str]:
+    """Put another file's progress, such as the site's, to what is here."""
+    store = SimpleNamespace(**runpy.run_path(str(ROOT / "learner" / "store.py")))
+    try:
+        other = store.read(Path(name).read_bytes())
+    except OSError as error:
+        raise WorkspaceError(f"{name} can't be read: {error.strerror}.") from None
+    except store.ProgressError as error:
+        raise WorkspaceError(f"{name} {error}. Nothing was changed.") from None
+    _, told = store.keep(lambda mine: store.merge(mine, other), WORK / store.FILE.name)
+    return [*([told] if told else []), f"{name}: taken in."]
+
+
 def open_lab(options: list[str]) -> None:
     """Open JupyterLab on the copies; return when it ends."""
     # the environment's own kernel, before one of the same name in the user's folder
@@ -267,8 +339,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", nargs="?", choices=["open", "copy", "fresh"], default="open")
-    parser.add_argument("lesson", nargs="?", help="for fresh: 03, or glossary")
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default="open")
+    parser.add_argument("lesson", nargs="?", help="for fresh: 03, or glossary; progress: a file")
     arguments, options = parser.parse_known_args()
     try:
         for line in do(arguments, options):
@@ -290,11 +362,20 @@ def do(arguments: argparse.Namespace, options: list[str]) -> list[str]:
     """Make, update or replace copies; return what to print."""
     if arguments.command == "fresh" and not arguments.lesson:
         raise WorkspaceError(f"which lesson? For example: {command('03')}")
-    if arguments.lesson and arguments.command != "fresh":
+    if arguments.lesson and arguments.command not in ("fresh", "progress"):
         raise WorkspaceError(f"{arguments.command} takes no lesson. See --help.")
     if options and arguments.command != "open":
         raise WorkspaceError(f"{arguments.command} takes no {options[0]}. See --help.")
-    return fresh(arguments.lesson) if arguments.command == "fresh" else copy()
+    if arguments.command == "progress":
+        check_folder()
+        return [*(take_in(arguments.lesson) if arguments.lesson else []), *overview()]
+    if arguments.command == "fresh":
+        return fresh(arguments.lesson)
+    lines = copy()
+    # what was done is no reason not to begin
+    with contextlib.suppress(OSError):
+        lines += done(lessons())[1] if arguments.command == "open" else []
+    return lines
 
 
 if __name__ == "__main__":
