@@ -1,10 +1,11 @@
 """Start train.py on the workers of a Ray cluster.
 
-    python ray_workers.py --workers 2 --data shards --folder run
+    python ray_workers.py --workers 2 --data /shared/shards --folder /shared/run
 
 Ray finds the machines, and tells each worker's process in TF_CONFIG who it is and where the others
-are. If one ends with an error, Ray starts all of them again, and they go on from the newest
-checkpoint. Ray is not among the course's packages: pip install "ray[train]"
+are. If one ends with an error, Ray starts all of them again, three times at most, and they go on
+from the newest checkpoint. Folders are named in full, for Ray starts each worker in one of its own.
+Ray is not among the course's packages: pip install "ray[train]"
 """
 
 import argparse
@@ -19,7 +20,7 @@ AGAIN = 3  # times that all workers are started anew
 
 
 def work(command):
-    """Train in a process of its own, which gets signals and has a watchdog."""
+    """Train in a process of its own: in Ray's thread it could handle no signal."""
     subprocess.run(command["arguments"], check=True)
 
 

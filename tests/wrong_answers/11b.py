@@ -15,7 +15,7 @@ def my_share_of_adam(weights, gradient, share, state, t, rate):
 _RIGHT = {
     "m": "m[:] = 0.9 * m + 0.1 * g",
     "v": "v[:] = 0.999 * v + 0.001 * g**2",
-    "step": "m / (1 - 0.9**t) / (np.sqrt(v / (1 - 0.999**t)) + 1e-7)",
+    "step": "np.sqrt(1 - 0.999**t) / (1 - 0.9**t) * m / (np.sqrt(v) + 1e-7)",
     "end": "return weights[share] - rate * step",
 }
 _BUBBLE = """
@@ -41,7 +41,7 @@ WRONG = {
     ],
     "my_share_of_adam": [
         # the state is not changed in place
-        (_ADAM.format(**_RIGHT | {"m": "m = 0.9 * m + 0.1 * g"}), "differ"),
+        (_ADAM.format(**_RIGHT | {"m": "m = 0.9 * m + 0.1 * g"}), "state's m .* is 0, everywhere"),
         # all weights come back
         (
             _ADAM.format(
@@ -59,7 +59,7 @@ WRONG = {
         # no correction of the first steps
         (_ADAM.format(**_RIGHT | {"step": "m / (np.sqrt(v) + 1e-7)"}), "differ"),
         # the gradient's square is missing
-        (_ADAM.format(**_RIGHT | {"v": "v[:] = 0.999 * v + 0.001 * g"}), "NaN|nan|finite"),
+        (_ADAM.format(**_RIGHT | {"v": "v[:] = 0.999 * v + 0.001 * g"}), "state's v .* differs"),
         (_ADAM.format(**_RIGHT | {"end": "weights[share] - rate * step"}), "is a return missing"),
     ],
     "my_bubble": [
