@@ -305,7 +305,8 @@ def test_it_says_so_where_it_looks_at_a_part(count, says):
     b = board(split(images, np.arange(count) % 3), lambda images: np.full((len(images), 3), 1 / 3))
     shown = film(b.picture)
     assert (shown["held"], shown["of"]) == (min(count, 1000), count)
-    title = b._still().axes[2].get_title()
+    # a style may put titles to the left
+    title = "".join(map(b._still().axes[2].get_title, ("left", "center", "right")))
     assert re.search(rf"of {says}", title)
     assert ("(of" in title) == (count > 1000)
 
@@ -496,8 +497,8 @@ def test_wrong_arguments_are_named(arguments, error, message):
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"step": 5}, ValueError, r"step must grow .* got 5 after 5"),
-        ({"step": 4}, ValueError, r"step must grow .* go on counting"),
+        ({"step": 5}, ValueError, "step must grow, got 5 after 5"),
+        ({"step": 4}, ValueError, r"step must grow, got 4 .* go on counting"),
         ({"step": 6.5}, ValueError, r"step must be a whole number .*got 6.5"),
         ({"loss": np.ones(3)}, TypeError, r"loss must be one number, got ndarray.*mean"),
         ({"accuracy": tf.ones((2, 2))}, TypeError, r"accuracy must be one number"),

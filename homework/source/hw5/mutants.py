@@ -364,9 +364,10 @@ VARIANTS = {
         '        s = int(now["step"])\n'
         "        rows = batch_rows(s, len(images))\n"
         '        loss, gW, gb = gradient(now["W"], now["b"], images[rows], labels[rows])\n'
-        '        for key, g in (("W", gW), ("b", gb)):\n'
-        '            now["v" + key] = MOMENTUM * now["v" + key] - rate_at(s) * g\n'
-        '            now[key] = now[key] + now["v" + key]\n'
+        '        now["vW"] = now["vW"] * MOMENTUM - gW * rate_at(s)\n'
+        '        now["vb"] = now["vb"] * MOMENTUM - gb * rate_at(s)\n'
+        '        now["W"] = now["vW"] + now["W"]\n'
+        '        now["b"] = now["vb"] + now["b"]\n'
         '        now["step"] = s + 1\n'
         "        losses.append(loss)\n"
         '    now["step"] = int(now["step"])\n'
