@@ -13,7 +13,8 @@ from grader.markers import HIDDEN_TESTS, SOLUTION
 
 # named one by one: a teacher's folder also holds a class' work, its history, and files of their own
 FOLDERS = (
-    *(".ci", ".github", "docs", "evidence", "grader", "libs", "notebooks", "requirements"),
+    *(".ci", ".github", "docs", "evidence", "grader", "learner", "libs", "notebooks"),
+    "requirements",
     *("tests", "tools", "MNIST_data", "FashionMNIST_data"),
 )
 FILES = (
