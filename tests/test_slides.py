@@ -58,7 +58,7 @@ def test_nothing_of_a_lesson_is_lost(made, made_site):
             slides.BeautifulSoup(file.read_text("utf-8"), "html.parser")
             for file in (made_site / "notebooks" / path.name, path)
         )
-        for tag in page.select("article .tag_check"):
+        for tag in page.select("article .tag_check, article .languages"):
             tag.decompose()
         kinds = "article p:not(details p), article img, article .formula"
         for kind in kinds.split(", "):
