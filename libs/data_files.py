@@ -110,9 +110,7 @@ def read_idx(data: bytes, out: np.ndarray) -> None:
     rank = 1 if out.ndim == 1 else 3
     magic, got = 0x800 + rank, int.from_bytes(content[:4], "big")
     if got != magic:
-        raise ValueError(
-            f"has the magic number {got}, not {magic}: it is not an IDX file of this kind"
-        )
+        raise ValueError(f"has the magic number {got}, not {magic}: no IDX file of this kind")
     shape = [int.from_bytes(content[4 * i : 4 * i + 4], "big") for i in range(1, 1 + rank)]
     if shape[0] != len(out) or math.prod(shape) != out.size:
         raise ValueError(f"contains an array of shape {shape}, not {len(out):,} samples")

@@ -80,10 +80,8 @@ def build_gif(
     frames = validate.pixels(validate.images(imgs, "imgs"), "imgs")
     interval = validate.number(interval, "interval", 0.02, 600)
     if len(frames) * interval > 655:
-        raise ValueError(
-            f"{len(frames)} frames of {interval:g} seconds last longer than 655 seconds, the "
-            f"longest that a GIF can show one picture, should they be equal. Make interval smaller."
-        )
+        time = f"{len(frames)} frames of {interval:g} seconds"
+        raise ValueError(f"{time} last longer than 655 seconds. Make interval smaller.")
     scale = validate.whole(scale, "scale")
     levels, palette = (frames[..., 0], None) if frames.shape[-1] == 1 else _quantize(frames)
     path = Path(saveto)

@@ -76,7 +76,8 @@ class Trainer:
         self.variables = model.trainable_variables if self._model else list(model)
         if not self.variables or not all(hasattr(v, "assign") for v in self.variables):
             raise ValueError("model has no variables to train. Does it begin with keras.Input?")
-        lengths = [np.shape(array)[0] if np.ndim(array) else 0 for array in data]
+        arrays = [np.asarray(array) for array in data]
+        lengths = [len(array) if array.ndim else 0 for array in arrays]
         if len(set(lengths)) != 1 or lengths[0] < validate.whole(batch, "batch"):
             raise ValueError(f"data must be arrays of one length, {batch} or more, got {lengths}.")
         if self._model and len(data) != 2:
@@ -85,14 +86,14 @@ class Trainer:
         if self._optimizer.built:
             raise ValueError("optimizer has been used before. Make a new one.")
         self._optimizer.build(self.variables)
-        arrays = [np.asarray(array) for array in data]
         self._data = [tf.constant(np.float32(a) if a.dtype == "f8" else a) for a in arrays]
         self._draw, self._change = augment or (None, None)
         self._shape, self._rng = (lengths[0] // batch, batch), np.random.default_rng(seed)
         self._shuffle()
         compiled = not self._slow_by_xla() if xla is None else xla
-        self._run = tf.function(self._steps, jit_compile=compiled, autograph=False)
-        self.losses, self.step, self.seconds, self._size = [], 0, 0.0, 1  # steps in the next call
+        self._graph = tf.function(self._steps, jit_compile=compiled, autograph=False)
+        self.losses, self.step, self.seconds = [], 0, 0.0
+        self._run, self._size = None, 1  # steps in the next call
 
     def train(self, epochs: int | None = None, steps: int | None = None, view=None, each=None):
         """Train so many epochs, or so many steps; another call goes on from there.
@@ -142,7 +143,10 @@ class Trainer:
         if self.step and not at:
             self._shuffle()
         end, began = min(at + self._size, at + most, self._shape[0]), perf_counter()
-        losses = self._run(self._order, self._drawn, tf.constant([at, end])).numpy()[at:end]
+        arguments = self._data, self._order, self._drawn, tf.constant([at, end])
+        # traced for all calls: otherwise TensorFlow warns of the fifth Trainer
+        self._run = self._run or self._graph.get_concrete_function(*arguments)
+        losses = self._run(*arguments).numpy()[at:end]
         seconds = perf_counter() - began
         # the call that traced says nothing, and one pause of the machine little
         fits = len(losses) * _CALL / seconds if self.step else 8
@@ -151,8 +155,8 @@ class Trainer:
         self.losses += losses.tolist()
         return losses
 
-    def _loss_at(self, order, drawn, i):
-        x, *others = (tf.gather(array, order[i]) for array in self._data)
+    def _loss_at(self, data, order, drawn, i):  # data: a graph never lets go of what it captured
+        x, *others = (tf.gather(array, order[i]) for array in data)
         if drawn is not None:
             x = self._change(x, drawn[i])
         if self._model is None:
@@ -160,10 +164,10 @@ class Trainer:
         answers = self._model(x, training=True)
         return tf.reduce_mean(self._loss(*others, answers)) + sum(self._model.losses)
 
-    def _steps(self, order, drawn, span):  # from span[0] to before span[1]; all losses, or 0
+    def _steps(self, data, order, drawn, span):  # from span[0] to before span[1]; all losses, or 0
         def step(i, losses):
             with tf.GradientTape() as tape:
-                loss = self._loss_at(order, drawn, i)
+                loss = self._loss_at(data, order, drawn, i)
             self._optimizer.apply(tape.gradient(loss, self.variables), self.variables)
             return i + 1, losses.write(i, tf.cast(loss, tf.float32))
 
@@ -173,7 +177,7 @@ class Trainer:
     def _slow_by_xla(self) -> bool:
         """Whether a step holds what XLA is slow at on a CPU."""
         step = tf.function(self._loss_at, autograph=False)
-        step = step.get_concrete_function(self._order, self._drawn, 0)
+        step = step.get_concrete_function(self._data, self._order, self._drawn, 0)
         drawn = [op.outputs[0] for op in step.graph.get_operations() if "Random" in op.type]
         many = sum(numbers.shape.num_elements() or 0 for numbers in drawn) > _DRAWN
         return many or 'op: "Conv' in str(step.graph.as_graph_def())

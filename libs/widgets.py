@@ -313,9 +313,9 @@ class LatentExplorer(Live):
                 "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
             ) from error
         if answer.size != 784 or answer.shape[:1] != (1,):
+            got = list(answer.shape)
             raise ValueError(
-                "decode must return one image of 28 × 28 pixels for one code; it returned "
-                f"{list(answer.shape)}."
+                f"decode must return one image of 28 × 28 pixels for one code; it returned {got}."
             )
         validate.pixels(answer, "what decode returns")
         return answer.reshape(28, 28)

@@ -1,9 +1,11 @@
 """The trainer: the same steps as a loop by hand, whatever its parts; stopped, and gone on with."""
 
 import contextlib
+import gc
 import os
 import signal
 import threading
+import weakref
 from types import SimpleNamespace
 
 import keras
@@ -135,6 +137,19 @@ def test_calls_of_any_length_are_compiled_once():
     assert one.seconds - first < first
 
 
+def test_many_trainers_leave_no_images_behind_and_no_warning(caplog):
+    caplog.set_level("WARNING", "tensorflow")
+    left = []
+    for _ in range(6):
+        one = trainer()
+        one.train(steps=2, view=False)
+        left += [weakref.ref(array) for array in one._data]
+    del one
+    gc.collect()
+    assert [array() for array in left] == [None] * 12
+    assert not caplog.records  # TensorFlow's, of a function traced again and again
+
+
 def test_each_is_called_after_each_epoch_whichever_call_ends_it():
     seen, one = [], trainer()
     one.train(steps=5, each=lambda: seen.append(one.step))
@@ -215,13 +230,13 @@ def test_averages_for_a_while():
 
 def test_xla_where_it_is_the_faster_one():
     def compiles(*layers):
-        return trainer(network(*layers))._run._jit_compile
+        return trainer(network(*layers))._graph._jit_compile
 
     assert compiles()
     assert compiles(keras.layers.Dropout(0.5))  # a few numbers
     assert not compiles(keras.layers.Dense(5000), keras.layers.Dropout(0.5))
     assert not compiles(*KINDS["convolution"]())
-    assert not trainer(xla=False)._run._jit_compile
+    assert not trainer(xla=False)._graph._jit_compile
 
 
 @given(st.lists(st.floats(0, 1, width=32), min_size=1, max_size=20), st.integers(0, 40))
