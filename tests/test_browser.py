@@ -119,6 +119,8 @@ def test_a_notebook_is_readable_before_it_is_run(page, lab, path):
     )
     assert set(within) <= set(headings)
     photograph(page, path.stem)
+    if stored:
+        check_with_axe(page, ".jp-OutputArea-output")
 
 
 # --- the first lesson, run ------------------------------------------------------------------------
