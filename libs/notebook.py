@@ -67,20 +67,20 @@ def img(picture: bytes, alt: str, **attributes: object) -> str:
 class Picture:
     """A figure as a notebook shows and stores it, with its text in ``alt``.
 
-    A page gets ``sharp``, a WebP file with two pixels for each of the page's; what reads no HTML
-    (LaTeX, some viewers) gets ``png``, half as fine. Both have 256 colours; no eye misses the rest.
+    A page gets ``sharp``, a WebP file with two pixels for each of the page's, made when asked for;
+    what reads no HTML gets ``png``, half as fine. Both have 256 colours, and no eye misses more.
     """
 
     def __init__(self, figure: Figure, alt: str, dpi: int = 80) -> None:
         if not alt.strip():
             raise ValueError("alt is empty. Say in a sentence what the figure shows.")
         buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=2 * dpi)
-        drawn = Image.open(buffer).convert("RGB")
-        self.sharp = encode(drawn, "webp", lossless=True)
-        self.png = encode(drawn.reduce(2), "png", optimize=True, dpi=(dpi, dpi))
-        self.width = drawn.width // 2
-        self.alt = alt
+        figure.savefig(buffer, format="png", dpi=2 * dpi, pil_kwargs={"compress_level": 0})
+        self._drawn = Image.open(buffer).convert("RGB")
+        self.png = encode(self._drawn.reduce(2), "png", optimize=True, dpi=(dpi, dpi))
+        self.alt, self.width = alt, self._drawn.width // 2
+
+    sharp = property(lambda self: encode(self._drawn, "webp", lossless=True))
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"

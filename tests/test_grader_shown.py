@@ -5,6 +5,8 @@ import html
 import io
 import json
 import re
+import subprocess
+import sys
 import time
 from html.parser import HTMLParser
 
@@ -31,6 +33,7 @@ from grader.trusted import renderer as renderer_module
 from grader.trusted import sanitise
 from grader.trusted.renderer import NotShown, Renderer, _markdown, _output, presentable
 from grader.trusted.sanitise import as_markdown, safe_html, safe_outputs, safe_svg
+from libs import ROOT
 
 # --- what a page may hold -----------------------------------------------------------------------
 
@@ -352,6 +355,29 @@ def test_a_line_stands_for_outputs_and_pictures_that_are_left_out():
         [{"output_type": "stream", "name": "stdout", "text": "a" * 100}] * 2, room=150
     )
     assert "more output is left out" in last.text
+
+
+FIGURE = """
+class Picture:
+    __module__, png = "libs.notebook", b"PNG"
+
+    def _repr_html_(self):
+        print("made, and thrown away")
+
+
+display(Picture())
+"""
+
+
+def test_of_the_course_s_figures_only_what_is_kept_is_made():
+    program = "import json, sys; from grader.hostile.kernel import Kernel; out = sys.stdout; "
+    program += f"request = dict(do='run', source={FIGURE!r}, label='cell:0'); "
+    program += "json.dump(Kernel(None).answer(request, [])[0], out)"
+    line = [sys.executable, "-c", program]
+    said = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    (output,) = json.loads(said)["outputs"]
+    assert output["data"].keys() == {"text/plain", "image/png"}
+    assert base64.b64decode(output["data"]["image/png"]) == b"PNG"
 
 
 def test_a_drawing_is_a_picture(renderer):

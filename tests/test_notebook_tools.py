@@ -19,7 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from PIL import Image
 
-from libs import ROOT
+from libs import ROOT, notebook
 from libs.notebook import OUT, Picture, Quiz, quiz, show, start
 from tools.run_notebooks import tidy
 
@@ -134,6 +134,19 @@ def test_a_figure_travels_sharp_to_a_page_and_as_png_to_the_rest():
     assert off.mean() <= 3
     assert page.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert len(picture.sharp) < len(buffer.getvalue()) / 2
+
+
+def test_a_figure_s_sharp_file_is_made_when_asked_for(monkeypatch):
+    made, encode = [], notebook.encode
+    monkeypatch.setattr(
+        notebook, "encode", lambda image, kind, **o: made.append(kind) or encode(image, kind, **o)
+    )
+    figure = draw_colours()
+    picture = Picture(figure, alt="A map of colours.")
+    plt.close(figure)
+    assert made == ["png"]
+    picture._repr_html_()
+    assert made == ["png", "webp"]
 
 
 def test_a_figure_without_text_is_refused():

@@ -179,9 +179,10 @@ class Shell(InteractiveShell):
         self.label = ""
         self.compile.get_code_name = lambda raw, transformed, number: self.label
         self.system = self.system_piped
-        # the course's figures are pages, which are not kept; their PNG is
-        pictures = self.display_formatter.formatters["image/png"]
-        pictures.for_type_by_name("libs.notebook", "Picture", operator.attrgetter("png"))
+        # the course's figures are pages, which are not kept, nor made; their PNG is
+        formatters, picture = self.display_formatter.formatters, ("libs.notebook", "Picture")
+        formatters["image/png"].for_type_by_name(*picture, operator.attrgetter("png"))
+        formatters["text/html"].for_type_by_name(*picture, lambda _: None)
 
     def enable_gui(self, gui=None) -> None:
         """Windows: there are none."""
