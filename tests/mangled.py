@@ -1,13 +1,16 @@
 """A class as strangers' machines and platforms leave it, taken the whole way.
 
 ``python tests/mangled.py hw1 300`` collects, grades, feeds back and exports a class in a temporary
-course, says how long each step took, and fails if anybody is missing or twice in one of them.
+course (or in a new FOLDER, named last, which stays), says how long each step took, and fails if
+anybody is missing or twice in one of them, or has another mark in one than in another.
 """
 
+import contextlib
 import csv
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -28,7 +31,10 @@ from grader.commands.collect import collect
 from grader.commands.export import export
 from grader.commands.feedback import feedback
 from grader.commands.grade import grade
+from grader.commands.report import report
+from grader.commands.roster import roster
 from grader.commands.sample import make_class
+from grader.commands.total import total
 from grader.course import Course
 
 
@@ -324,48 +330,104 @@ def graded(course: Course, name: str, everyone: dict, workers: int) -> None:
 
 
 def handed_back(course: Course, name: str, everyone: dict) -> None:
+    """Write all that goes out, and look for everybody in it, with the same mark everywhere."""
+    records = {record["student"]: record for record in course.records(name)}
     once((record["student"] for record in course.records(name)), everyone, "records")
-    pages = feedback(course, name)
-    once((page.parent.parent.name for page in pages), everyone, "feedback")
+    marked(course.assignment(name), records, everyone)
+    pages = feedback(course, name, zipped="moodle")
+    shown = {page.parent.parent.name: page.read_text("utf-8") for page in pages[:-1]}
+    once((page.parent.parent.name for page in pages[:-1]), everyone, "feedback")
+    totals = {
+        who: float(re.search(r'"marks-title">([\d.]+) of [\d.]+ points', page)[1])
+        for who, page in shown.items()
+    }
+    for who, page in shown.items():
+        named = re.search(r'class="who">(.*)</p>', page)[1]
+        assert named == who or named.endswith(f" ({who})"), (who, named)
+    # a mark by tests alone: nobody has read an answer yet, and nobody is late
+    assert totals == {who: round(record["score"], 2) for who, record in records.items()}
+    with zipfile.ZipFile(pages[-1]) as archive:
+        numbers = [member.split("_")[1] for member in archive.namelist()]
+    by_moodle = {s.lms: s.id for s in everyone.values() if course_of(course, name, s) == "moodle"}
+    once(map(by_moodle.get, numbers), set(by_moodle.values()), "Moodle's zip")
     questions, for_moodle, for_canvas = export(course, name)
     lms = {stranger.lms: stranger.id for stranger in everyone.values()}
-    for path, column, ids in (
-        (questions, "student", {who: who for who in everyone}),
-        (for_moodle, "Identifier", {f"Participant {number}": who for number, who in lms.items()}),
-        (for_canvas, "ID", lms),
+    for path, column, grade_of, ids in (
+        (questions, "student", "score", {who: who for who in everyone}),
+        (for_moodle, "Identifier", "Grade", {f"Participant {n}": who for n, who in lms.items()}),
+        (for_canvas, "ID", name, lms),
     ):
-        with path.open(newline="", encoding="utf-8") as file:
-            cells = [row[column] for row in csv.DictReader(file)]
-        once((ids.get(cell, cell) for cell in cells), everyone, path.name)
-    for record in course.records(name):
+        rows = table(path)
+        found = [(ids.get(row[column], row[column]), float(row[grade_of])) for row in rows]
+        once((who for who, _ in found), everyone, path.name)
+        assert {who: round(score, 2) for who, score in found} == totals, path.name
+    told = json.loads(report(course, name)[1].read_text("utf-8"))
+    assert (told["handed_in"], told["graded"], sum(told["bins"])) == (len(everyone),) * 3
+    lines = roster(course, course.root.parent / "roster.csv")
+    assert lines[0].startswith(f"{len(everyone)} people"), lines
+    assert lines[-1] == f"{name}: {len(everyone)} handed in, 0 of the roster did not"
+    (path, *_), _ = total(course, [name])
+    once((row["student"] for row in table(path)), everyone, path.name)
+
+
+def course_of(course: Course, name: str, stranger: Stranger) -> str:
+    """Return the platform that somebody's work came through, as ``collect`` has it."""
+    return course.collected(name, stranger.id).get("layout", "")
+
+
+def table(path: Path) -> list[dict]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def marked(assignment: Assignment, records: dict[str, dict], everyone: dict) -> None:
+    """Raise unless each record has every mark or says why not, and like answers have like marks."""
+    tests, read, alike = assignment.of_kind("test"), assignment.of_kind("manual"), {}
+    for who, record in records.items():
+        kind = everyone[who].kind
+        assert record["entered"], who
+        assert record["tests"].keys() == tests.keys(), who
+        assert record["manual"].keys() == read.keys(), who
+        for test in record["tests"].values():
+            lost = [found["message"] for found in test["findings"] if not found["score"]]
+            assert test["score"] == test["points"] or test["stopped"] or all(lost), (who, test)
         # a platform that has no folders writes something before a dot, and nothing is hidden
-        if everyone[record["student"]].kind in set(LOST) - {"a hidden file"}:
+        if kind in set(LOST) - {"a hidden file"}:
             assert record["score"] == 0, record
+            assert record["notes"], (who, kind)
+        assert "unmarked" not in record, (who, record["unmarked"])
+        scores = {test: found["score"] for test, found in record["tests"].items()}
+        same = alike.setdefault(json.dumps(record["answers"], sort_keys=True), (scores, who))
+        assert same[0] == scores, f"{same[1]} and {who} answered alike: {same[0]}, {scores}"
 
 
 def main() -> None:
     """Take a class of an assignment of this course the whole way."""
     name, size = sys.argv[1], int(sys.argv[2])
-    with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary) / "course"
+    kept = [*sys.argv[3:], None][0]
+    with contextlib.nullcontext(kept) if kept else tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "course"
         shutil.copytree(ROOT / "homework" / "source" / name, root / "source" / name)
         shutil.copy(ROOT / "homework" / "nbgrader_config.py", root)
-        course, start = Course(root), time.monotonic()
+        course, start, used = Course(root), time.monotonic(), 0.0
 
         def lap(what: str) -> None:
-            nonlocal start
-            print(f"{what}: {time.monotonic() - start:.0f} s", flush=True)
-            start = time.monotonic()
+            nonlocal start, used
+            spent = sum(os.times()[:4])  # of this process and what it has waited for
+            print(f"{what}: {time.monotonic() - start:.0f} s, {spent - used:.0f} s of processor")
+            sys.stdout.flush()
+            start, used = time.monotonic(), spent
 
-        everyone = write_class(Path(temporary), course.assignment(name), size)
+        lap("started")
+        everyone = write_class(Path(folder), course.assignment(name), size)
         lap(f"{size} made, of {len(KINDS)} kinds, on {len(PLATFORMS)} platforms")
-        taken_in(course, name, Path(temporary), everyone)
+        taken_in(course, name, Path(folder), everyone)
         lap("collected, twice")
         command = [sys.executable, "-m", "grader", "--course", root, "grade", name]
         subprocess.run([*command, "--workers", "2"], check=True, cwd=ROOT)
         lap("graded")
         handed_back(course, name, everyone)
-        lap("fed back and exported: nobody is missing or twice")
+        lap("fed back, exported, reported, totalled: nobody is missing or twice")
 
 
 if __name__ == "__main__":
