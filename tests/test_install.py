@@ -648,3 +648,15 @@ def test_no_network_is_one_line_after_pip_s_own(course):
     last = done.stderr.splitlines()[-1]
     assert last.startswith("install: pip could not install the packages; see the error above")
     assert "Traceback" not in done.stderr
+
+
+def test_who_is_sent_to_a_panel_of_nbgrader_s_is_told_how_to_turn_it_on(tmp_path, monkeypatch):
+    installer = load_installer()
+    monkeypatch.setattr(installer, "VENV", tmp_path)
+    installer.switch_off_nbgrader()
+    page = json.loads((tmp_path / "etc/jupyter/labconfig/page_config.json").read_text())
+    text = (ROOT / "homework" / "AUTHORING.md").read_text("utf-8")
+    for panel in re.findall(r"\*([A-Z]\w+ [A-Z]\w+)\* panel", text):
+        plugin = f"@jupyter/nbgrader:{panel.lower().replace(' ', '-')}"
+        assert page["disabledExtensions"][plugin]
+        assert f"jupyter labextension enable {plugin}" in text
