@@ -11,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from benchmarks import records
-from benchmarks.records import Results, Wrong, __main__, board, one
+from benchmarks.records import Results, Wrong, __main__, board, one, profile
+from benchmarks.records.recipes import _far
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = '''"""A stand-in that always says 7."""
@@ -188,6 +190,77 @@ def test_a_changed_recipe_is_a_new_record(folder):
         Results("ours")
 
 
+def test_a_recipe_changes_with_what_it_shares_and_with_what_that_shares(folder):
+    recipes = folder.path / "recipes"
+    (recipes / "_near.py").write_text("A = 1\n", "utf-8")
+    (recipes / "_wide.py").write_text("from . import _near\n", "utf-8")
+    before = records.digest("ours")
+    assert records.digest("older") == before
+    (recipes / "ours.py").write_text(STAND_IN + "# as _wide does\n", "utf-8")
+    digests = {before, records.digest("ours")}
+    (recipes / "_near.py").write_text("A = 2\n", "utf-8")
+    digests.add(records.digest("ours"))
+    assert len(digests) == 3
+    assert records.digest("older") == before
+
+
+def test_a_profile_is_kept_for_each_record_and_told_in_a_table(folder, monkeypatch, capsys):
+    monkeypatch.setattr(board, "PROFILE", folder.path / "profile.json")
+    row = {"making": 0.1, "tracing": 0.2, "steps": 2.0, "reading": 0, "count": 100}
+    row |= {"operations": 3e11, "peak": {"bfloat16": 6e11, "float32": 3e11}}
+    asked = []
+
+    def alone(module, name):
+        asked.append((module, name))
+        return {"record": name} | row
+
+    monkeypatch.setattr(__main__, "alone", alone)
+    __main__.main(["run", "ours", "--seeds", "1"])
+    assert __main__.main(["profile"]) == 0
+    assert asked == [("profile", "ours")]  # the other was never measured
+    assert "| `ours` | 0.10 | 0.20 | 2.00 | 20.0 | 0.00 | 300 | 150 | 25% | 50% |" in (
+        capsys.readouterr().out
+    )
+    assert __main__.main(["profile", "older"]) == 0
+    assert [row["record"] for row in board.profiled()] == ["older", "ours"]
+
+
+def test_a_steps_operations_are_counted_from_the_weights():
+    weights = [(5, 5, 1, 16), (3, 3, 16, 32), (3, 3, 32, 64), (576, 128), (16,), (128, 10)]
+    network = types.SimpleNamespace(trained=[tf.zeros(shape) for shape in weights])
+    first, second, third = 24 * 24 * 400, 10 * 10 * 4608, 3 * 3 * 18432
+    dense = 576 * 128 + 1280
+    assert profile.flops(network) == 4 * first + 6 * (second + third + dense)
+
+
+def test_images_of_the_long_records_are_made_up_one_by_one():
+    image = np.zeros((1, 28, 28, 1), np.float32)
+    image[0, 8:20, 10:18] = 1
+    tf.random.set_seed(1)
+    made = _far.warped(tf.constant(np.repeat(image, 64, axis=0))).numpy()
+    assert made.shape == (64, 28, 28, 1)
+    assert len({one.tobytes() for one in made}) == 64
+    mass = made.sum(axis=(1, 2, 3)) / image.sum()
+    assert 0.7 < mass.min() < 0.9 < 1.1 < mass.max() < 1.3  # a tenth each way, on two sides
+    places = made.sum(axis=(1, 3)) @ np.arange(28) / made.sum(axis=(1, 2, 3)) - 13.5
+    assert 1 < abs(places).max() < 2.2
+
+
+def test_nine_looks_are_averaged_as_probabilities():
+    images = np.random.default_rng(0).integers(0, 256, (50, 28, 28)).astype(np.uint8)
+
+    def logits(shown):  # of a network that looks at ten pixels
+        return 4 * shown[:, 5:15, 7, 0]
+
+    moves = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    moved = np.stack([np.roll(images, move, (1, 2)) for move in moves])[:, :, 5:15, 7] / 255
+    p = np.exp(4 * moved)
+    expected = np.mean(p / p.sum(axis=2, keepdims=True), axis=0).argmax(1)
+    assert np.array_equal(_far.nine(logits)(images), expected)
+    assert (expected != moved[4].argmax(1)).any()  # one look would say something else
+    assert len(moves) == _far.LOOKS
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -232,6 +305,7 @@ def test_the_page_holds_what_was_measured():
     text = board.README.read_text("utf-8")
     rows = board.measured()
     assert board.ideas() in text
+    assert board.profile() in text
     assert board.table(rows) in text
     assert board.words(rows) in text
     assert board.PICTURE.is_file()

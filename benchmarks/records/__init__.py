@@ -44,8 +44,10 @@ def _source(name: str) -> str:
 
 def digest(name: str) -> str:
     """Return a digest of a recipe's text and of what it shares with others."""
-    shared = RECIPES / "_fast.py"
-    text = _source(name) + (shared.read_text("utf-8") if "_fast" in _source(name) else "")
+    text, shared = _source(name), {path.stem for path in RECIPES.glob("_*.py")} - {"__init__"}
+    while used := sorted(stem for stem in shared if stem in text):
+        text += "".join(_source(stem) for stem in used)  # which may share in turn
+        shared -= set(used)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

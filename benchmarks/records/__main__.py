@@ -4,7 +4,8 @@ python -m benchmarks.records                          what there is, and what wa
 python -m benchmarks.records run r990 --seeds 30      the seeds that are missing, on validation
 python -m benchmarks.records run r990 --seeds 30 --test   the same on the test set
 python -m benchmarks.records check                    three seeds of each record, as stated?
-python -m benchmarks.records board                    the table in README.md and board.png
+python -m benchmarks.records profile                  where each record's seconds are
+python -m benchmarks.records board                    the tables in README.md and board.png
 """
 
 import argparse
@@ -21,7 +22,12 @@ from benchmarks.records import REFERENCE, Results, Wrong, one
 
 def train(name: str, seed: int, kind: str) -> dict:
     """Train a recipe once, in a process of its own; return what it printed."""
-    command = [sys.executable, "-m", "benchmarks.records.one", name, str(seed), kind]
+    return alone("one", name, str(seed), kind)
+
+
+def alone(module: str, name: str, *more: str) -> dict:
+    """Run a module of this folder for a recipe, on two cores; return what it printed."""
+    command = [sys.executable, "-m", f"benchmarks.records.{module}", name, *more]
     threads = {"OMP_NUM_THREADS": str(one.THREADS), "TF_NUM_INTRAOP_THREADS": str(one.THREADS)}
     environment = {**os.environ, **threads}
     if hasattr(os, "sched_setaffinity"):  # the child inherits it: two cores, whatever there are
@@ -35,7 +41,8 @@ def train(name: str, seed: int, kind: str) -> dict:
         if hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, mine)
     if done.returncode:
-        raise Wrong(f"{name}, seed {seed} failed, seeds before are kept:\n{done.stderr[-2000:]}")
+        what = " ".join([name, *more])
+        raise Wrong(f"{what} failed, what came before is kept:\n{done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -75,6 +82,19 @@ def check(names: list[str], kind: str) -> int:
     return 1 if bad else 0
 
 
+def profile(names: list[str]) -> None:
+    """Train each record once more and keep where its seconds went."""
+    from benchmarks.records import board  # pictures' library, needed here and for the board alone
+    from libs.files import replacing
+
+    kept = {row["record"]: row for row in board.profiled()}
+    for name in tqdm(names, unit="record"):
+        kept[name] = alone("profile", name)
+        with replacing(board.PROFILE) as file:
+            file.write((json.dumps([kept[n] for n in sorted(kept)], indent=1) + "\n").encode())
+    print(board.profile())
+
+
 def show() -> None:
     """Print every recipe and what was measured of it."""
     for name in records.names():
@@ -98,7 +118,9 @@ def main(arguments: list[str] | None = None) -> int:
     checking.add_argument("names", nargs="*", help="records; none for all that have results")
     for command in (running, checking):
         command.add_argument("--test", action="store_true", help="read the test set")
-    commands.add_parser("board", help="write the table in README.md, and board.png")
+    profiling = commands.add_parser("profile", help="say where each record's seconds are")
+    profiling.add_argument("names", nargs="*", help="records; none for all that have results")
+    commands.add_parser("board", help="write the tables in README.md, and board.png")
     asked = parser.parse_args(arguments)
     try:
         kind = "test" if getattr(asked, "test", False) else "validation"
@@ -106,9 +128,15 @@ def main(arguments: list[str] | None = None) -> int:
             if asked.seeds < 1:
                 raise Wrong(f"--seeds must be 1 or more, got {asked.seeds}.")
             run(records.known(asked.name), asked.seeds, kind)
-        elif asked.command == "check":
-            every = [n for n in records.names() if records.mark(n) and Results(n).seeds[kind]]
-            return check([records.known(n) for n in asked.names] or every, kind)
+        elif asked.command in ("check", "profile"):
+            # a profile needs no seeds of its own kind: any say that it was measured
+            sorts = records.KINDS if asked.command == "profile" else (kind,)
+            every = [n for n in records.names() if records.mark(n)]
+            every = [n for n in every if any(Results(n).seeds[sort] for sort in sorts)]
+            every = [records.known(n) for n in asked.names] or every
+            if asked.command == "check":
+                return check(every, kind)
+            profile(every)
         elif asked.command == "board":
             from benchmarks.records import board  # pictures' library, needed here alone
 

@@ -9,6 +9,7 @@ from benchmarks.records import FOLDER, KINDS, Results, mean
 from libs.files import replacing
 
 README, PICTURE, IDEAS = FOLDER / "README.md", FOLDER / "board.png", FOLDER / "ideas.json"
+PROFILE = FOLDER / "profile.json"
 
 
 def measured() -> list[tuple[Results, str]]:
@@ -57,6 +58,26 @@ def ideas() -> str:
     return "\n".join([head, *lines])
 
 
+def profiled() -> list[dict]:
+    """Return what was measured of where the records' seconds are."""
+    return json.loads(PROFILE.read_text("utf-8")) if PROFILE.is_file() else []
+
+
+def profile() -> str:
+    """Return in Markdown where each record's seconds are."""
+    head = "| Record | making, s | tracing, s | steps, s | a step, ms | reading, s "
+    head += "| GFLOP in steps | GFLOP/s | of bfloat16's peak | of float32's |\n"
+    lines = [head + "| --- |" + " ---: |" * 9]
+    for row in profiled():
+        rate = row["operations"] / row["steps"]
+        cells = [f"`{row['record']}`", *(f"{row[k]:.2f}" for k in ("making", "tracing", "steps"))]
+        cells += [f"{1000 * row['steps'] / row['count']:.1f}", f"{row['reading']:.2f}"]
+        cells += [f"{row['operations'] / 1e9:,.0f}", f"{rate / 1e9:.0f}"]
+        cells += [f"{rate / row['peak'][kind]:.0%}" for kind in ("bfloat16", "float32")]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def words(rows: list[tuple[Results, str]]) -> str:
     """Return what the picture shows, for who can't see it."""
     said = [
@@ -100,6 +121,7 @@ def write() -> None:
     draw(rows)
     text = filled(README.read_text("utf-8"), "board", table(rows))
     text = filled(text, "ideas", ideas())
+    text = filled(text, "profile", profile())
     text = filled(text, "picture", f"![{words(rows)}](board.png)")
     with replacing(README) as file:
         file.write(text.encode())
