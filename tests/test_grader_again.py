@@ -1,7 +1,9 @@
 """Marking again: what is said before, what is reopened, what is kept, what counts."""
 
+import datetime
 import json
 import sys
+import time
 
 import pytest
 from grader_mini import RIGHT, AtOnce, full_marks, hand_in, submission, write_course
@@ -16,7 +18,7 @@ from grader.course import Course, CourseError
 from grader.files import digest, write
 from grader.gradebook import Book
 from grader.marks import marks, weigh
-from grader.trusted.mark import _begun
+from grader.trusted.mark import _begun, version
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 NOW = {}  # what the grader would give for double, by student
@@ -30,7 +32,8 @@ class Marks(AtOnce):
         assignment = Assignment(task.folder)
         now = NOW | WITHOUT if tests_only else NOW
         for student, content in contents:
-            record = full_marks(student, content) | {"source_sha256": assignment.sha256}
+            record = full_marks(student, content)
+            record |= {"source_sha256": assignment.sha256, "grader": version()}
             begun, _ = _begun(assignment, content)
             record["answers"] = begun["answers"]
             record["tests"]["double-test"]["score"] = now.get(student, 4.0)
@@ -86,6 +89,38 @@ def test_a_dry_run_says_what_would_change_and_keeps_nothing(course, monkeypatch,
     after = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
     assert {p.name for p in before.keys() ^ after.keys()} == set()
     assert [p for p in before if before[p] != after[p] and p.suffix == ".json"] == []
+
+
+class Stopped(Marks):
+    """A pool that somebody stops by Ctrl+C after the first submission."""
+
+    def mark(self, task, contents, tests_only=False):
+        for number, result in enumerate(super().mark(task, contents, tests_only)):
+            if number:
+                raise KeyboardInterrupt
+            time.sleep(1.1)  # a record says when it was made to the second
+            yield result
+
+
+def test_marking_all_again_goes_on_where_it_was_stopped(course, monkeypatch, capsys):
+    def stop():
+        with monkeypatch.context() as patch:
+            patch.setattr(Pool, "__enter__", lambda self: Stopped())
+            with pytest.raises(KeyboardInterrupt):
+                grade(course, "hw0", again=True, unsafe=True)
+
+    stop()
+    assert set(grade(course, "hw0", again=True, unsafe=True)) == {"bob"}
+    assert "hw0: goes on where it was stopped: 1 of 2 are" in capsys.readouterr().out
+    # it is done: the next one begins anew, as does one after a change, or long after
+    assert set(grade(course, "hw0", again=True, unsafe=True)) == {"ada", "bob"}
+    stop()
+    path = course.root / "source" / "hw0" / "hw0.ipynb"
+    path.write_text(path.read_text().replace("2 * x", "x * 2"))
+    assert set(grade(course, "hw0", again=True, unsafe=True)) == {"ada", "bob"}
+    stop()
+    monkeypatch.setattr(grade_module, "GOES_ON", datetime.timedelta(seconds=1))
+    assert set(grade(course, "hw0", again=True, unsafe=True)) == {"ada", "bob"}
 
 
 def test_only_what_changed_is_reopened(course):

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+from pathlib import Path
 
 import nbformat
 from tqdm import tqdm
@@ -16,9 +17,12 @@ from grader.history import differences, note, said
 from grader.pool import Task, dask_pool, local_pool
 from grader.submission import decoded
 from grader.times import read_time, written
+from grader.trusted.mark import version
 from grader.trusted.renderer import Renderer, presentable
 from grader.trusted.sandbox import Sandbox, find_bubblewrap
 from grader.trusted.sanitise import readable
+
+GOES_ON = datetime.timedelta(days=1)  # that long --again goes on where it was stopped
 
 
 def grade(
@@ -77,10 +81,12 @@ def grade(
             done = f"its other files can't be read: {type(error).__name__}: {error}"
         if done:
             print(f"{name}: {submission.student}: {readable(done, 200)}")
+    everyone = again and not students and not dry
+    done = _again_already(course, assignment, submissions) if everyone else set()
     waiting = {
         s.student: s
         for s in submissions
-        if again or not (_record(course, name, s) or {}).get("entered")
+        if s.student not in done and (again or not (_record(course, name, s) or {}).get("entered"))
     }
     _tell_versions(course, assignment, waiting)
     if not waiting:
@@ -89,7 +95,7 @@ def grade(
         with Book(course) as book:
             book.add_assignment(assignment)  # formgrader lists it
             tell_put_back(name, book.put_back(name, course.records(name)))
-        return {}
+        return _finished(course, name, {}) if everyone else {}
     task = Task.of(assignment, [course.root], sandbox)
     with dask_pool(scheduler) if scheduler else local_pool(workers) as pool:
         if not scheduler:
@@ -100,7 +106,45 @@ def grade(
             book.add_assignment(assignment)
             there = [r for r in course.records(name) if r["student"] not in waiting]
             tell_put_back(name, book.put_back(name, there))
-            return _mark(course, book, assignment, pool, task, waiting, again, renderer, why)
+            found = _mark(course, book, assignment, pool, task, waiting, again, renderer, why)
+    return _finished(course, name, found) if everyone else found
+
+
+def _again(course: Course, name: str) -> Path:
+    """Return the file that says since when all of an assignment are marked again."""
+    return course.root / "records" / ".again" / f"{name}.txt"
+
+
+def _again_already(course: Course, assignment: Assignment, submissions) -> set[str]:
+    """Return whom a run of ``--again`` has marked that was stopped lately; else note it begins."""
+    path, now, done = _again(course, assignment.name), datetime.datetime.now(datetime.UTC), set()
+    try:
+        since = datetime.datetime.fromisoformat(path.read_text("utf-8"))
+        lately = since <= now < since + GOES_ON
+    except (OSError, ValueError, TypeError):  # there is none, or it is no such file
+        lately = False
+    if not lately:
+        write(path, now.isoformat())
+        return done
+    same = assignment.sha256, version()
+    for submission in submissions:
+        record = _record(course, assignment.name, submission) or {}
+        if not record.get("entered") or record.get("unmarked"):
+            continue
+        if (record.get("source_sha256"), record["grader"]) != same:
+            continue
+        # which has no part of a second: of that same one, it is marked once more
+        if datetime.datetime.fromisoformat(record["graded"]) > since:
+            done.add(submission.student)
+    there = f"{len(done)} of {len(submissions)} are marked again already"
+    print(f"{assignment.name}: goes on where it was stopped: {there}.")
+    return done
+
+
+def _finished(course: Course, name: str, found: dict) -> dict:
+    """Forget when it began; return what was found."""
+    _again(course, name).unlink(missing_ok=True)
+    return found
 
 
 def _tell_versions(course: Course, assignment: Assignment, waiting) -> None:
