@@ -141,6 +141,7 @@ def test_slurms_options_exist():
 
 
 @needs_bash
+@pytest.mark.slow
 def test_slurms_file_trains_and_goes_on(shared):
     run = sbatch(shared, STEPS=str(STEPS))
     assert run.returncode == 0, run.stderr
@@ -152,6 +153,7 @@ def test_slurms_file_trains_and_goes_on(shared):
 
 
 @needs_bash
+@pytest.mark.slow
 @pytest.mark.parametrize(("restarts", "again"), [("0", True), ("3", False)])
 def test_what_ends_with_an_error_is_put_into_the_queue_again_a_few_times(tmp_path, restarts, again):
     run = sbatch(tmp_path, SLURM_RESTART_COUNT=restarts)  # without files of records
