@@ -28,6 +28,12 @@ _INNER_PARTS = re.compile(
     r" for '\{\{node [^']{0,2000}'|\{\{[^{}]{0,500}\}\}|\[\[[^\[\]]{0,500}\]\]"
     r"|\[Op:[^\]]{0,200}\](?: name: ?\S{0,200})?|; NodeDef:.{0,2000}|\x1b\[[\d;]{0,20}m"
 )
+_MEANINGS = (  # the sign of an error, and what it means to a learner
+    ("NoneType|None value", "Something is None: does the tape watch what it is asked about?"),
+    ("ndarray' object has no attribute '_id", "A tape knows tensors and variables, no arrays."),
+    ("No gradients", "Is the loss computed inside the tape's with block?"),
+    ("Tensor.* has no attribute", "It is a tensor: take TensorFlow's functions, as tf.exp(x)."),
+)
 _ARGUMENTS = re.compile(r"\s*(?:Call a|A)rguments received by ")
 _FRAME = re.compile(r'(\s*)File ".{0,500}", line \d+')
 _LONG = 20_000
@@ -128,6 +134,7 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
             if "llipsis" in str(error):
                 return Verdict("empty", "Not all of it is filled in yet: some dots are left.")
             says = f"raises {type(error).__name__}: {reason(error)}".rstrip(": ")
+            says += next((f" {m}" for sign, m in _MEANINGS if re.search(sign, says)), "")
             return Verdict("wrong", f"{call} {error if isinstance(error, _TooLong) else says}")
         if got is None:
             nothing = Verdict("wrong", f"{call} returns nothing: is a return missing?")
@@ -175,9 +182,6 @@ def _is_blank(function) -> bool:
 def reason(error: BaseException | str) -> str:
     """Return in one line what an error says, without TensorFlow's and Keras' internals.
 
-    Frames of the libraries, names of nodes and operations, and lists of what a layer was called
-    with are left out.
-
     Parameters
     ----------
     error : Exception or str
@@ -199,7 +203,7 @@ def reason(error: BaseException | str) -> str:
         elif not _INNER_LINES.match(line):
             code = None
             kept.append(_INNER_PARTS.sub("", line))
-    text = " ".join(" ".join(kept).split())
+    text = " ".join(" ".join(kept).split()).partition(". Received args: (")[0]
     # "in user code" says the kind of error again
     return re.sub(r"^[A-Z]\w{0,60}Error: ", "", text) if "in user code" in str(error) else text
 

@@ -95,11 +95,9 @@ class Checkpoints:
             wrong[step] = problem
         else:
             if self.steps:  # what has no index was never finished, and is no loss
-                raise CheckpointError(
-                    f"no intact checkpoint in {self.folder}: "
-                    + "; ".join(f"ckpt-{step}: {what}" for step, what in wrong.items())
-                    + ". Move the folder away to start from the beginning."
-                )
+                found = "; ".join(f"ckpt-{step}: {what}" for step, what in wrong.items())
+                text = f"no intact checkpoint in {self.folder}: {found}. Move the folder away"
+                raise CheckpointError(f"{text} to start from the beginning.")
             step = None
         then = "started from the beginning" if step is None else f"went back to ckpt-{step}"
         for passed, problem in wrong.items():

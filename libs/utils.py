@@ -230,10 +230,7 @@ def grid_assignment(codes) -> np.ndarray:
     codes = validate.codes(codes, "codes")
     n, side = len(codes), math.isqrt(len(codes))
     if side**2 != n:
-        raise ValueError(
-            f"{n:,} points do not fill a square grid. Take the first {side**2:,}: "
-            f"codes[:{side**2}], or add some to make {(side + 1) ** 2:,}."
-        )
+        raise ValueError(f"{n:,} points fill no square grid. Take the first: codes[:{side**2}].")
     # the share of points to the left of each point, or below it; equals share a rank
     ranks = (rankdata(codes, axis=0) - 0.5) / n
     distance = cdist(_grid((np.arange(side) + 0.5) / side), ranks, "sqeuclidean")
