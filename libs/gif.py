@@ -38,7 +38,7 @@ class Gif:
     def _repr_png_(self) -> tuple[bytes, dict[str, str]]:
         with Image.open(self.path) as file:
             file.seek(file.n_frames - 1)
-            return encode(file.convert("RGB"), "png", optimize=True), {"alt": self.alt}
+            return encode(file.convert("RGB"), "png", 128, optimize=True), {"alt": self.alt}
 
 
 def build_gif(
