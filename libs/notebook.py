@@ -13,6 +13,7 @@ from pathlib import Path
 import keras
 import matplotlib.pyplot as plt
 from IPython.display import display
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -52,9 +53,7 @@ def address(picture: bytes) -> str:
 
 
 def img(picture: bytes, alt: str, **attributes: object) -> str:
-    """Return the HTML of a picture, as :func:`address` takes it, with alternative text.
-
-    More attributes may be given; an underscore at their end keeps clear of Python's words.
+    """Return a picture's HTML with alternative text; ``class_`` and others are its attributes.
 
     >>> img(b"GIF89a", "Less < more", class_="big")
     '<img src="data:image/gif;base64,R0lGODlh" alt="Less &lt; more" class="big">'
@@ -67,20 +66,22 @@ def img(picture: bytes, alt: str, **attributes: object) -> str:
 class Picture:
     """A figure as a notebook shows and stores it, with its text in ``alt``.
 
-    A page gets ``sharp``, a WebP file with 256 colours and two pixels for each of the page's, made
-    when asked for; what reads no HTML gets ``png``, half as fine, in 128 colours: small files.
+    Pages get ``sharp``, a WebP file of 256 colours, twice as fine as they show it and made when
+    asked for; what reads no HTML gets ``png``, half as fine, in 128 colours: small files.
     """
 
     def __init__(self, figure: Figure, alt: str, dpi: int = 80) -> None:
         if not alt.strip():
             raise ValueError("alt is empty. Say in a sentence what the figure shows.")
-        buffer = io.BytesIO()
-        figure.savefig(buffer, format="png", dpi=2 * dpi, pil_kwargs={"compress_level": 0})
-        self._drawn = Image.open(buffer).convert("RGB")
-        self.png = encode(self._drawn.reduce(2), "png", 128, optimize=True, dpi=(dpi, dpi))
-        self.alt, self.width = alt, self._drawn.width // 2
+        agg, before = FigureCanvasAgg(figure), figure.dpi
+        figure.set_dpi(2 * dpi)
+        agg.draw()  # once: savefig draws twice, where axes make room for each other
+        self._rgb = Image.frombytes("RGB", agg.get_width_height(), agg.buffer_rgba(), "raw", "RGBX")
+        figure.set_dpi(before)
+        self.png = encode(self._rgb.reduce(2), "png", 128, optimize=True, dpi=(dpi, dpi))
+        self.alt, self.width = alt, self._rgb.width // 2
 
-    sharp = property(lambda self: encode(self._drawn, "webp", lossless=True))
+    sharp = property(lambda self: encode(self._rgb, "webp", lossless=True))
 
     def __repr__(self) -> str:
         return f"Figure: {self.alt}"

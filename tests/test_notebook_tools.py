@@ -149,6 +149,17 @@ def test_a_figure_s_sharp_file_is_made_when_asked_for(monkeypatch):
     assert made == ["png", "webp"]
 
 
+def test_a_figure_is_drawn_as_savefig_would_and_stays_as_it_was():
+    figure, other = draw_colours(), draw_colours()
+    before = figure.dpi
+    drawn = Picture(figure, alt="A map of colours.")._rgb
+    assert figure.dpi == before
+    buffer = io.BytesIO()
+    other.savefig(buffer, format="png", dpi=160)
+    plt.close("all")
+    np.testing.assert_array_equal(drawn, Image.open(buffer).convert("RGB"))
+
+
 def test_a_figure_without_text_is_refused():
     figure, _ = plt.subplots()
     with pytest.raises(ValueError, match="alt is empty"):
