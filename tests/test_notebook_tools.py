@@ -139,7 +139,9 @@ def test_a_figure_travels_sharp_to_a_page_and_as_png_to_the_rest():
 def test_a_figure_s_sharp_file_is_made_when_asked_for(monkeypatch):
     made, encode = [], notebook.encode
     monkeypatch.setattr(
-        notebook, "encode", lambda image, kind, **o: made.append(kind) or encode(image, kind, **o)
+        notebook,
+        "encode",
+        lambda image, kind, *few, **o: made.append(kind) or encode(image, kind, *few, **o),
     )
     figure = draw_colours()
     picture = Picture(figure, alt="A map of colours.")
