@@ -73,6 +73,25 @@ def test_the_page_says_whose_it_is_and_what_was_lost_before_all_else(course):
     assert "Comment Say why" in said
 
 
+@pytest.mark.parametrize(
+    ("why", "more"),
+    [
+        ("The file is not JSON. Nothing could be graded.", {}),
+        ("This submission could not be marked: too slow.", {"unmarked": "too slow"}),
+    ],
+)
+def test_why_nothing_was_graded_stands_before_what_is_lost(why, more, course):
+    path = course.record_path("hw0", "ada")
+    kept = path.read_text("utf-8")
+    write(path, json.dumps(json.loads(kept) | {"notes": [why, "A cell was missing."], **more}))
+    try:
+        said = text(pages(course)["ada"])
+    finally:
+        write(path, kept)
+    assert said.count(why) == 1
+    assert said.index(why) < said.index("What was lost") < said.index("A cell was missing.")
+
+
 def test_every_sum_of_a_page_is_the_exported_one(course):
     questions, *_ = export(course, "hw0")
     for student, page in pages(course).items():

@@ -184,7 +184,11 @@ def _number(value: float) -> str:
 def _about(course: Course, record: dict, title: str, worth: Marks) -> dict:
     """Return what a page says of a submission's marks; every sum of it is made here."""
     rows = [_row(cell, mark, record) for cell, mark in worth.cells.items()]
-    notes = [*record["notes"], f"The marked file's SHA-256 begins {record['sha256'][:12]}."]
+    # why nothing was graded, before all that is lost by it
+    nothing = [n for n in record["notes"] if n.endswith("Nothing could be graded.")]
+    nothing += record["notes"][:1] if record.get("unmarked") else []
+    notes = [note for note in record["notes"] if note not in nothing]
+    notes.append(f"The marked file's SHA-256 begins {record['sha256'][:12]}.")
     name, student = record["assignment"], record["student"]
     who, _ = course.who(name, student)
     if dates := deadlines(course, name):
@@ -205,6 +209,7 @@ def _about(course: Course, record: dict, title: str, worth: Marks) -> dict:
         "penalty": _number(worth.penalty) if worth.penalty else "",
         "unread": [answer_of(cell) for cell in worth.unread],
         "comments": worth.comments,
+        "nothing": nothing,
         "notes": notes,
     }
 
