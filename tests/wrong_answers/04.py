@@ -61,7 +61,7 @@ WRONG = {
         # NumPy, where no gradient gets through
         (
             _ENCODER.format("x = np.maximum(x @ W.numpy(), 0)"),
-            "number of matrices with a slope of my_encoder with one matrix is 0, expected 1",
+            "number of matrices that a gradient reaches of my_encoder",
         ),
         # nothing comes back
         (
@@ -89,7 +89,7 @@ WRONG = {
             _DECODER.format("reversed(weights)", "tf.nn.relu(codes @ tf.transpose(W))")
             .replace("    for", "    weights.reverse()\n    for")
             .replace("reversed(weights)", "weights"),
-            "order kept of my_decoder with two matrices is False, expected True",
+            "list as it was of my_decoder with two matrices is False",
         ),
         # transposed only where it doesn't fit otherwise
         (
@@ -125,6 +125,11 @@ WRONG = {
         ),
     ],
     "my_denoising_step": [
+        # a number, which no graph can return
+        (
+            _STEP.format(**_DENOISE).replace("return loss", "return float(loss)"),
+            "must stay a tensor",
+        ),
         # holes in the target, too
         (
             _STEP.format(**_DENOISE | {"error": "rebuild(x * kept) - x * kept"}),
