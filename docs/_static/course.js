@@ -13,15 +13,19 @@ function makePausable(picture) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", picture.alt);
   button.type = "button";
+  const draw = () => canvas.getContext("2d").drawImage(picture, 0, 0);
+  draw(); // before it leaves its <picture>, is fetched anew, and meanwhile is blank
   picture.replaceWith(frame);
   frame.append(picture, canvas, button);
   const show = (moves) => {
-    if (!moves) canvas.getContext("2d").drawImage(picture, 0, 0);
     picture.hidden = !moves;
     canvas.hidden = moves;
     button.textContent = moves ? "Pause" : "Play";
   };
-  button.addEventListener("click", () => show(picture.hidden));
+  button.addEventListener("click", () => {
+    if (!picture.hidden) draw();
+    show(picture.hidden);
+  });
   show(!still);
 }
 
@@ -29,6 +33,9 @@ for (const picture of document.querySelectorAll('picture > img, img[src$=".gif"]
   if (picture.complete && picture.naturalWidth) makePausable(picture);
   else picture.addEventListener("load", () => makePausable(picture), { once: true });
 }
+
+// a page that is opened as a file may not read others: a search then lists pages without their words
+if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 const home = new URL("terms.js", document.currentScript.src);
 
@@ -66,7 +73,7 @@ const inView = new IntersectionObserver((changes) => changes.forEach(async (chan
   await fetchScript("alive/alive.js");
   if (place.dataset.play) return courseAlive.play(place);
   await Promise.all(place.dataset.network.split(" ").map((name) => fetchScript(`alive/${name}.js`)));
-  courseAlive.start(place);
+  await courseAlive.start(place);
 }), { rootMargin: "100%" });
 for (const place of document.querySelectorAll("[data-alive], [data-play]")) inView.observe(place);
 
