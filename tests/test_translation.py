@@ -1,5 +1,7 @@
 """Lessons in another language: what a translation keeps, and what tells that it is old."""
 
+import re
+
 import nbformat
 import pytest
 
@@ -171,6 +173,39 @@ def test_translations_are_of_the_lessons_as_they_stand(language, lesson):
         f"Run python -m tools.translation {language}, and translate what is empty or fuzzy in "
         f"{translation.catalogue_path(language, lesson)}, beginning with {left[:3]}"
     )
+
+
+@pytest.mark.parametrize("language", translation.languages())
+def test_what_widgets_say_is_translated_as_they_say_it_today(language):
+    """Each text of front.pot stands in what makes pages, and has its translation."""
+    folders = (ROOT / "libs" / "front", ROOT / "docs" / "_static", ROOT / "docs" / "alive")
+    sources = [path.read_text("utf-8") for folder in folders for path in folder.glob("*.js")]
+    sources += [(ROOT / name).read_text("utf-8") for name in ("libs/gif.py", "libs/notebook.py")]
+    sources.append((ROOT / "tools" / "site.py").read_text("utf-8"))
+    texts = translation.lesson_paragraphs("front")
+    assert len(texts) > 40
+    assert [t for t in texts if t not in "\n".join(sources)] == []
+    assert translation.missing(language, "front") == []
+    for message in translation.read_catalogue(translation.catalogue_path(language, "front")):
+        # what a script fills in stays; what ends a string would end the script
+        filled = [re.findall(r"\w+\(|\.\w+", text) for text in (message.id, message.string)]
+        assert "${" not in message.id or set(filled[0]) <= set(filled[1]), message.id
+        if '"' not in message.id:
+            assert not re.search(r'["`\\]', message.string), message.id
+
+
+def test_a_quiz_and_what_a_widget_says_are_translated(course):
+    course(SOURCE)
+    front = translation.Translator.__new__(translation.Translator)
+    front.known = {"Check": "Prüfen", "Right.": "Richtig.", "It": "Es"}
+    script = 'say("Check"); say("It"); say("Right. " + Check + It);'
+    assert front.front(script) == 'say("Prüfen"); say("Es"); say("Richtig. " + Check + It);'
+    front.known = {"Is it?": "Ist es?", "Yes": "Ja"}
+    asked = [
+        {"question": "Is it?", "type": "numeric", "answers": [{"value": 1, "feedback": "Yes"}]}
+    ]
+    said = [{"question": "Ist es?", "type": "numeric", "answers": [{"value": 1, "feedback": "Ja"}]}]
+    assert front.quiz(asked) == said
 
 
 def test_links_to_pages_that_are_not_translated_lead_to_english_ones():

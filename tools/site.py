@@ -28,8 +28,8 @@ from babel.core import Locale
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grader.trusted.latex import mathml
-from tools.translation import LOCALE, Translator, languages, lessons_in, missing
-from tools.workspace import lessons
+from tools.translation import LOCALE, Translator, languages, lessons_in, missing, quiz_texts
+from tools.workspace import lessons, unrun
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
@@ -74,6 +74,7 @@ def without_claims(source: str) -> str:
 def as_page(lesson: str, notebook, folder: Path) -> None:
     """Change a notebook to what a page shows of it; write its pictures into a folder."""
     make_alive(lesson, notebook.cells)
+    offer(lesson, notebook.cells[0], folder.with_name("lessons"))
     asked = False  # a prediction, whose answer the next output is
     for cell in notebook.cells:
         tags = cell.metadata.setdefault("tags", [])
@@ -88,6 +89,7 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
             tags.append("hide-input")
         # a server of the author's machine, such as TensorBoard, is nowhere else
         cell.outputs = [o for o in cell.outputs if "//localhost" not in json.dumps(o)]
+        cell.outputs = [o for o in cell.outputs if not _blank(o)]
         shown = [output for output in cell.outputs if output.output_type != "error"]
         if (asked or ".answer(" in cell.source) and shown and "remove-cell" not in tags:
             tags.append("hide-output")
@@ -95,6 +97,28 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
         for output in shown:
             if page := output.get("data", {}).get("text/html"):
                 output.data["text/html"] = _PICTURE.sub(lambda m: _stored(m, folder), page)
+
+
+def offer(lesson: str, opening, folder: Path) -> None:
+    """Put a link to the lesson's file, as no one has run it, behind that to Binder."""
+    binder = re.search(r"\[Open in Binder\]\([^)]*\)", opening.source)
+    if binder:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = ROOT / "notebooks" / f"{lesson}.ipynb"
+        (folder / path.name).write_bytes(unrun(json.loads(path.read_text("utf-8"))))
+        link = f'<a download href="../_static/lessons/{path.name}">Download</a>'
+        ours = f'{binder[0]}<span class="download"> · {link}</span>'
+        opening.source = opening.source.replace(binder[0], ours)
+
+
+def _blank(output) -> bool:
+    """Return whether an output shows nothing, as the one that Keras' summary leaves."""
+    page = output.get("data", {}).get("text/html")
+    return (
+        page is not None
+        and not re.sub(r"<[^>]*>", "", page).strip()
+        and not re.search(r"<(img|svg|canvas|div)\b", page)
+    )
 
 
 def make_alive(lesson: str, cells: list) -> None:
@@ -132,8 +156,12 @@ def write_alive(folder: Path) -> None:
         (folder / f"{path.stem}.js").write_text(network, "utf-8")
 
 
-def write_progress(folder: Path) -> None:
-    """Write what keeps a reader's answers, and the lessons that it knows of with their quizzes."""
+def write_progress(folder: Path, translators: dict[str, Translator]) -> None:
+    """Write what keeps a reader's answers, and the lessons that it knows of with their quizzes.
+
+    ``translators`` are those of translated lessons, by their numbers. An answer is kept by the
+    question's English text, so that all languages share it.
+    """
     own = folder / "progress.js"
     scripts = [(FRONT / f"{name}.js").read_text("utf-8") for name in ("quiz", "progress")]
     text = "\n".join(
@@ -141,14 +169,20 @@ def write_progress(folder: Path) -> None:
     )
     text += "window.courseProgress = { read, merge, note, due };\n"
     own.write_text("(() => {\n" + re.sub(r"(?m)^export ", "", text) + "})();\n", "utf-8")
-    known = lessons()
+    known, names = lessons(), {}
     for number, lesson in known.items():
         path = ROOT / "notebooks" / "quiz" / f"{number}.json"
         lesson["questions"] = json.loads(path.read_text("utf-8"))
         for question in lesson["questions"]:
             if question["type"] != "numeric":  # as libs.notebook.Quiz
                 random.Random(number + question["question"]).shuffle(question["answers"])
+        if number in translators:
+            said = translators[number].quiz(lesson["questions"])
+            pairs = zip(said, lesson["questions"], strict=True)
+            names |= {one["question"]: english["question"] for one, english in pairs}
+            lesson["questions"] = said
     script = f"window.courseLessons = {json.dumps(known, ensure_ascii=False)};\n"
+    script += f"window.courseNames = {json.dumps(names, ensure_ascii=False)};\n"
     (folder / "lessons.js").write_text(script, "utf-8")
 
 
@@ -208,7 +242,7 @@ def address() -> str:
     ]
 
 
-def write_frame(pages: Path) -> None:
+def write_frame(pages: Path, translators: dict[str, Translator] | None = None) -> None:
     """Write what any site has beside its pages: settings, style and scripts."""
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(ROOT / "docs", pages, ignore=shutil.ignore_patterns("locale", "alive"))
@@ -218,7 +252,7 @@ def write_frame(pages: Path) -> None:
     styles = [style, *(FRONT / f"{name}.css" for name in (*LIVE.values(), "quiz", "progress"))]
     style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
     write_alive(pages / "_static" / "alive")
-    write_progress(pages / "_static")
+    write_progress(pages / "_static", translators or {})
     (pages / "notebooks").mkdir()
 
 
@@ -245,19 +279,26 @@ def write_pages() -> None:
 def write_translated(language: str, pages: Path) -> None:
     """Write what Sphinx reads of the lessons that are translated into a language."""
     HEADINGS.clear()
-    write_frame(pages)
+    lessons, titles = lessons_in(language), []
+    translators = {lesson: Translator(language, lesson) for lesson in lessons}
+    front = Translator(language, "front")
+    write_frame(pages, {lesson.partition("-")[0]: t for lesson, t in translators.items()})
     for path in pages.glob("*.md"):
         path.unlink()
-    lessons, titles = lessons_in(language), []
-    for lesson in lessons:
+    for path in (pages / "_static").rglob("*.js"):
+        if path.stem in ("alive", "course", "progress"):
+            path.write_text(front.front(path.read_text("utf-8")), "utf-8")
+    for lesson, translator in translators.items():
         notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
-        translator = Translator(language, lesson)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = translator.cell(cell.source)
         titles.append(re.search(r"(?m)^# (.+)$", notebook.cells[0].source)[1])
         HEADINGS.update(translator.headings)
         as_page(lesson, notebook, pages / "_static" / "pictures")
+        for output in (o for cell in notebook.cells for o in cell.get("outputs", [])):
+            if page := output.get("data", {}).get("text/html"):
+                output.data["text/html"] = in_language(page, language, translator, front)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
                 cell.source = lead_to_english(cell.source, lessons)
@@ -265,6 +306,8 @@ def write_translated(language: str, pages: Path) -> None:
         if left := len(missing(language, lesson)):
             print(f"{language}: {left} texts of {lesson} are in English: none is translated as it")
             print(f"    stands now. python -m tools.translation {language} lists them in its file.")
+    if left := len(missing(language, "front")):
+        print(f"{language}: {left} texts of widgets and quizzes are in English.")
     (pages / "headings.json").write_text(json.dumps(HEADINGS), "utf-8")
     index = (LOCALE / language / "index.md").read_text("utf-8").replace("{address}", address())
     found = zip(titles, lessons, strict=True)
@@ -272,6 +315,24 @@ def write_translated(language: str, pages: Path) -> None:
     toctree = "```{toctree}\n:hidden:\n:glob:\n\nnotebooks/*\n```\n"
     text = f"{index.replace('{lessons}', listed)}\n{toctree}"
     (pages / "index.md").write_text(text, "utf-8")
+
+
+def in_language(page: str, language: str, translator: Translator, front: Translator) -> str:
+    """Return what a cell shows as HTML with its widgets and its quiz in a language."""
+    tag = language.replace("_", "-")
+    if found := re.search(r'(?s)data-questions="([^"]*)">(.*?)</ol>', page):
+        asked = json.loads(html.unescape(found[1]))
+        said = translator.quiz(asked)
+        plain = found[2]  # for where no script runs
+        texts = dict(zip(quiz_texts(asked), quiz_texts(said), strict=True))
+        for text in sorted(texts, key=len, reverse=True):
+            plain = plain.replace(f">{html.escape(text)}<", f">{html.escape(texts[text])}<")
+        encoded = html.escape(json.dumps(said, ensure_ascii=False))
+        page = page.replace(found[0], f'data-questions="{encoded}">{plain}</ol>')
+    page = re.sub(
+        r'<div (class="quiz"|class="dashboard"|data-alive)', rf'<div lang="{tag}" \1', page
+    )
+    return front.front(page) if f'lang="{tag}"' in page or "<summary>" in page else page
 
 
 def lead_to_english(source: str, lessons: Collection[str]) -> str:
@@ -293,21 +354,29 @@ def lead_to_english(source: str, lessons: Collection[str]) -> str:
 
 def finish_translated(language: str, folder: Path) -> None:
     """Say what is English on pages, and lead from each page to the same in the other language."""
+    front = Translator(language, "front")
+    known = front.plain("Code, pictures and what cells print are in English.")
     for page in (folder / "index.html", *sorted((folder / "notebooks").glob("*.html"))):
         inside = page.relative_to(folder).as_posix()
         up = "../" * inside.count("/")
         text = page.read_text("utf-8").replace('<div class="cell ', '<div lang="en" class="cell ')
-        page.write_text(_with_way(text, "en", f"{up}../{inside}"), "utf-8")
+        for words in ("Show source", "Hide source", "Show output", "Hide output"):
+            there = f'lang="{folder.name}">{front.plain(words)}<'
+            text = text.replace(f'admonition-title">{words}<', f'admonition-title" {there}')
+        toggle = "Toggle hidden content"
+        text = text.replace(f'"{toggle}"', f'"{front.plain(toggle)}"')
+        page.write_text(_with_way(text, "en", f"{up}../{inside}", known), "utf-8")
         english = SITE / inside
         text = _with_way(english.read_text("utf-8"), language, f"{up}{folder.name}/{inside}")
         english.write_text(text, "utf-8")
 
 
-def _with_way(page: str, language: str, link: str) -> str:
-    """Return a page, its article led by a link to the same in another language."""
+def _with_way(page: str, language: str, link: str, known: str = "") -> str:
+    """Return a page, led by a link to the same in another language, and by what is to be known."""
     name = Locale.parse(language).display_name
     tag = language.replace("_", "-")
     way = f'<p class="languages"><a hreflang="{tag}" lang="{tag}" href="{link}">{name}</a></p>'
+    way += f'\n<p class="languages">{known}</p>' * bool(known)
     return re.sub(r'(<article class="bd-article"[^>]*>)', rf"\1\n{way}", page, count=1)
 
 

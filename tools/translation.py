@@ -3,13 +3,15 @@
     python -m tools.translation de 05-variational-autoencoders   # begin with a lesson
     python -m tools.translation de                               # after lessons have changed
 
-A lesson's paragraphs stand in ``docs/locale/de/LC_MESSAGES/NN-title.po``, as gettext's programs
-(Poedit, Weblate) read them; code, formulas on lines of their own and what cells wrote stay as
-they are. ``make site`` makes a second site of them, ``build/site/de``.
+A lesson's paragraphs and its quiz stand in ``docs/locale/de/LC_MESSAGES/NN-title.po``, as gettext's
+programs (Poedit, Weblate) read them; code, formulas on lines of their own and what cells wrote stay
+as they are. What widgets and quizzes say by themselves stands in ``docs/locale/front.pot``, and
+translated in ``docs/locale/de/front.po``. ``make site`` makes a second site, ``build/site/de``.
 """
 
 import argparse
 import io
+import json
 import re
 import sys
 from collections import Counter
@@ -67,15 +69,32 @@ def _says(text: str) -> bool:
 
 
 def lesson_paragraphs(lesson: str) -> list[str]:
-    """Return the texts of a lesson."""
+    """Return the texts of a lesson, and of its quiz; of "front" those of widgets and quizzes."""
+    if lesson == "front":
+        return [message.id for message in read_catalogue(LOCALE / "front.pot") if message.id]
     notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
     cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    return [text for source in cells for text in paragraphs(source)]
+    own = [text for source in cells for text in paragraphs(source)]
+    return [*own, *filter(_says, quiz_texts(questions(lesson)))]
+
+
+def questions(lesson: str) -> list[dict]:
+    """Return the questions of a lesson's quiz, none if it has no quiz."""
+    path = ROOT / "notebooks" / "quiz" / f"{lesson.partition('-')[0]}.json"
+    return json.loads(path.read_text("utf-8")) if path.is_file() else []
+
+
+def quiz_texts(asked: list[dict]) -> list[str]:
+    """Return the texts of a quiz: questions, answers and what is said of them."""
+    parts = [part for question in asked for part in (question, *question["answers"])]
+    keys = ("question", "answer", "feedback")
+    return [part[key] for part in parts for key in keys if key in part]
 
 
 def catalogue_path(language: str, lesson: str) -> Path:
-    """Return where a lesson's translation lies."""
-    return LOCALE / language / "LC_MESSAGES" / f"{lesson}.po"
+    """Return where a lesson's translation lies, or that of "front"."""
+    folder = LOCALE / language
+    return folder / "front.po" if lesson == "front" else folder / "LC_MESSAGES" / f"{lesson}.po"
 
 
 def languages() -> list[str]:
@@ -101,14 +120,15 @@ class Translator:
     language : str
         Its code, such as ``"de"``.
     lesson : str
-        The lesson's name, its file's without ending.
+        The lesson's name, its file's without ending; "front" is what widgets and quizzes say.
     """
 
     def __init__(self, language: str, lesson: str) -> None:
         self.language = language
+        path = catalogue_path(language, lesson)  # none yet: all stays English
         self.known = {
             _key(message.id): message.string
-            for message in read_catalogue(catalogue_path(language, lesson))
+            for message in (read_catalogue(path) if path.is_file() else ())
             if message.id and message.string and not message.fuzzy
         }
         self.headings: dict[str, str] = {}  # in English, by what they are called here
@@ -132,6 +152,33 @@ class Translator:
         if core.startswith("#"):
             self.headings[said.lstrip("# ")] = core.lstrip("# ")
         return text.replace(core, said)
+
+    def plain(self, text: str) -> str:
+        """Return a text without marks, such as a quiz's, in the language; else as it is."""
+        return self.known.get(_key(text), text)
+
+    def quiz(self, asked: list[dict]) -> list[dict]:
+        """Return the questions of a quiz in the language."""
+        keys = {"question", "answer", "feedback"}
+
+        def said(part: dict) -> dict:
+            return {key: self.plain(v) if key in keys else v for key, v in part.items()}
+
+        return [said(one) | {"answers": list(map(said, one["answers"]))} for one in asked]
+
+    def front(self, page: str) -> str:
+        """Return a script or a page with what widgets and quizzes say in the language.
+
+        A text is found anywhere; a lone word, without even a full stop, only where it is all of a
+        string or of an element.
+        """
+        for text in sorted(self.known, key=len, reverse=True):
+            said = self.known[text]
+            for left, right in ('""', "><", ("&quot;", "&quot;")):
+                page = page.replace(f"{left}{text}{right}", f"{left}{said}{right}")
+            if not text.isalpha():
+                page = page.replace(text, said)
+        return page
 
 
 def in_numbers(text: str, language: str) -> str:
@@ -212,9 +259,10 @@ def main() -> int:
         Locale.parse(asked.language)
     except (UnknownLocaleError, ValueError):
         parser.error(f"{asked.language!r} is no language's code. Take one such as de or pt_BR.")
-    for lesson in asked.lessons or lessons_in(asked.language):
+    for lesson in asked.lessons:
         if not (ROOT / "notebooks" / f"{lesson}.ipynb").is_file():
             parser.error(f"there is no notebooks/{lesson}.ipynb. Name it without its ending.")
+    for lesson in ["front", *(asked.lessons or lessons_in(asked.language))]:
         update(asked.language, lesson)
         left = len(missing(asked.language, lesson))
         path = catalogue_path(asked.language, lesson).relative_to(ROOT)

@@ -42,20 +42,32 @@ function lessons() {
   return fetched;
 }
 
+/** Return what a question is kept as: its English text, also where a page asks it in another language. */
+const nameOf = (question) => window.courseNames?.[question] ?? question;
+
+/** Show due questions; say of those that are not translated that they are English. */
+function ask(place, questions) {
+  showDue(place, questions);
+  if (document.documentElement.lang === "en") return;
+  place.querySelectorAll("form").forEach((form, k) => {
+    if (!(questions[k].question in window.courseNames)) form.lang = "en";
+  });
+}
+
 /** Return what is due and still asked somewhere, with its lesson. */
 async function dueNow(before = "") {
   const found = due(load(), today(), before);
   if (!found.length) return [];
   const known = await lessons();
   return found.flatMap(([number, text]) => (known[number]?.questions ?? [])
-    .filter(({ question }) => question === text).map((one) => ({ ...one, lesson: number })));
+    .filter(({ question }) => nameOf(question) === text).map((one) => ({ ...one, lesson: number })));
 }
 
 async function askBefore() {
   const questions = await dueNow(lesson);
   const place = element("div", {});
   if (!questions.length) return;
-  showDue(place, questions.slice(0, 3));
+  ask(place, questions.slice(0, 3));
   document.querySelector("article h1").after(place);
 }
 
@@ -73,7 +85,7 @@ function mark(progress, known) {
       if (Object.keys(of).length) parts.push(`${all}${right} of ${names.length} ${kind}`);
     };
     // a question lies in the second box, or higher, once it was answered right
-    count("questions", known[number].questions.map(({ question }) => question), 2);
+    count("questions", known[number].questions.map(({ question }) => nameOf(question)), 2);
     count("exercises", known[number].checks, 1);
     const guesses = Object.values(progress.predictions[number] ?? {});
     const hits = guesses.filter(([, hit]) => hit).length;
@@ -100,10 +112,10 @@ async function showPanel(panel) {
         + `question${waiting === 1 ? "" : "s"} to repeat today.`
       : "Nothing yet: answer a question of a lesson's quiz, and it is kept here.");
   }
-  async function ask() {
+  async function askAgain() {
     asked.replaceChildren();
     const questions = await dueNow();
-    if (questions.length) showDue(asked, questions.slice(0, 3));
+    if (questions.length) ask(asked, questions.slice(0, 3));
   }
   button.addEventListener("click", () => {
     const text = `${JSON.stringify(load(), null, 1)}\n`;
@@ -123,12 +135,12 @@ async function showPanel(panel) {
     }
     input.value = "";
     await refresh();
-    await ask();
+    await askAgain();
   });
   panel.replaceChildren(says, asked, element("p", {}, button, " ",
     element("label", {}, "Take in a file: ", input)), status);
   await refresh();
-  await ask();
+  await askAgain();
   if (told) status.replaceChildren(told);
   return refresh;
 }
@@ -137,11 +149,12 @@ let refresh = () => {};
 const panel = document.querySelector(".progress-panel");
 if (panel) showPanel(panel).then((again) => { refresh = again; });
 else if (lesson) askBefore();
-watch(document.body, (question, right, form) => {
+watch(document.body, async (question, right, form) => {
   const of = form.dataset.lesson ?? lesson;
   if (!of) return;
+  if (document.documentElement.lang !== "en") await lessons(); // what its questions are kept as
   const progress = load();
-  note(progress, of, question, right, today());
+  note(progress, of, nameOf(question), right, today());
   save(progress);
   refresh();
 });
