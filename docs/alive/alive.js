@@ -2,9 +2,11 @@
 //
 // `make site` joins libs/front's `pad` and `explorer`, this file and play.js in one script.
 
-/** Return a layer with its weights as numbers: a byte each, times one scale for each column. */
-export function unpack(layer) {
-  const bytes = Int8Array.from(atob(layer.weights), (letter) => letter.charCodeAt(0));
+/** Return a layer with its weights as numbers: deflated, a byte each, times one scale a column. */
+export async function unpack(layer) {
+  const packed = Uint8Array.from(atob(layer.weights), (letter) => letter.charCodeAt(0));
+  const flow = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Int8Array(await new Response(flow).arrayBuffer());
   const columns = layer.scale.length;
   const weights = Float64Array.from(bytes, (byte, i) => byte * layer.scale[i % columns]);
   return { ...layer, weights };
@@ -171,11 +173,12 @@ const greys = (image) => [...image].map((share) => Math.round(255 * share));
 export const networks = {};
 
 /** Put a live pad or plane into an element that names its network, a pad several. */
-export function start(place) {
+export async function start(place) {
   const lessons = place.dataset.network.split(" ");
-  const [network, ...others] = lessons.map((lesson) => networks[lesson].layers.map(unpack));
+  const unpacked = (lesson) => Promise.all(networks[lesson].layers.map(unpack));
+  const [network, ...others] = await Promise.all(lessons.map(unpacked));
   const { plane } = networks[lessons[0]];
-  place.replaceChildren(); // the still picture
+  place.replaceChildren(); // the still picture, which stays where a browser can't unpack
   if (place.dataset.alive === "pad") {
     const names = others.length ? lessons.map((lesson) => `Lesson ${lesson.slice(0, 2)}`) : undefined;
     const read = (image) => {
