@@ -25,9 +25,7 @@ LESSONS = [path for path in NOTEBOOKS if re.match(r"\d\d[a-z]?-", path.name)]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: The most bytes of a notebook (1.5 MB), for who opens it on a phone or over a slow line.
-LARGEST = 3 * 2**19
-#: Lessons that are larger still.
-TOO_LARGE_STILL = {"08"}
+LARGEST = 1_500_000
 #: Lessons that are longer than one sitting.
 TOO_LONG_STILL = {"06", "07", "08", "09", "09b", "10"}
 
@@ -253,8 +251,6 @@ def test_it_is_one_sitting(path):
 def test_it_is_soon_there(path):
     """Its pictures are what is large: fewer frames, fewer pixels, less noise in them."""
     size = path.stat().st_size
-    if size > LARGEST and number(path.stem) in TOO_LARGE_STILL:
-        pytest.skip(f"{path.name} is too large still: {size:,} bytes")
     assert size <= LARGEST, f"{size:,} bytes, more than {LARGEST:,}"
 
 
