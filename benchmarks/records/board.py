@@ -95,10 +95,14 @@ def draw(rows: list[tuple[Results, str]]) -> None:
         ours = records.mark(results.name) is not None
         (s, es), (a, ea) = (mean(results.column(kind, w)) for w in ("seconds", "accuracy"))
         look = {"fmt": "o" if ours else "s", "color": "C0" if ours else "C1", "capsize": 3}
+        if ours and len(results.seeds[kind]) < records.SEEDS[records.mark(results.name)]:
+            look["markerfacecolor"] = "white"
         axes.errorbar(s, 100 * a, xerr=es, yerr=100 * ea, **look)
         axes.annotate(results.name, (s, 100 * a), xytext=(6, 6), textcoords="offset points")
     axes.set(xscale="log", xlabel="seconds of training, two cores", ylabel="accuracy, %")
-    axes.set_title("Circles: records; squares: peers and the reference; bars: standard errors")
+    axes.set_title(
+        "Circles: records (hollow: too few seeds); squares: peers; bars: standard errors"
+    )
     axes.margins(x=0.3, y=0.15)
     figure.tight_layout()
     with replacing(PICTURE) as file:
