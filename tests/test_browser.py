@@ -123,6 +123,69 @@ def test_a_notebook_is_readable_before_it_is_run(page, lab, path):
         check_with_axe(page, ".jp-OutputArea-output")
 
 
+FILM = """
+import numpy as np
+
+from libs.gif import build_gif
+from libs.notebook import start
+
+out = start()
+frames = [np.roll(np.tri(40), 9 * k, axis=1) for k in range(6)]
+build_gif(frames, interval=0.3, saveto=out / "a.gif", scale=4, alt="A triangle moves across.")
+"""
+
+
+def changes(page, picture):
+    """Return whether a picture looks otherwise some moments later."""
+    picture.scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    before = picture.screenshot()
+    seen = []
+    for _ in range(8):
+        page.wait_for_timeout(310)
+        seen.append(picture.screenshot())
+    return any(shot != before for shot in seen)
+
+
+def fold_away(page, picture):
+    """Fold a picture away by keyboard; it is gone from the page."""
+    fold = picture.locator("xpath=ancestor::details/summary")
+    assert fold.inner_text() == "Animation (fold to stop)"
+    fold.focus()
+    page.keyboard.press("Enter")
+    picture.wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_a_moving_picture_stands_still_for_who_asked_for_that(page, lab, home, motion):
+    page.emulate_media(reduced_motion=motion)
+    write_notebook(home, "film.ipynb", FILM)
+    open_notebook(page, lab, "film.ipynb")
+    run_all(page)
+    picture = page.get_by_role("img", name="A triangle moves across.")
+    picture.wait_for()
+    kind = "png" if motion == "reduce" else "webp"
+    assert picture.evaluate("(img) => img.currentSrc").startswith(f"data:image/{kind};")
+    assert changes(page, picture) == (motion != "reduce")
+    fold_away(page, picture)
+
+
+@pytest.mark.parametrize("number", ["02", "04", "05", "08"])
+def test_stored_moving_pictures_move_and_fold(page, lab, number):
+    """JupyterLab takes <picture> out of a page that it does not trust: there folding is the way."""
+    path = next(path for path in LESSONS if path.name.startswith(f"{number}-"))
+    expected = path.read_text("utf-8").count("Animation (fold to stop)")
+    open_notebook(page, lab, path.name)
+    pictures = page.locator(".jp-OutputArea-output img[src^='data:image/webp']:not([width])")
+    pictures.nth(expected - 1).wait_for()
+    assert pictures.count() == expected > 0
+    assert changes(page, pictures.last)
+    page.screenshot(path=PICTURES / f"moving-{number}.png")
+    for k in range(expected):
+        assert len(pictures.nth(k).get_attribute("alt")) >= 15
+        fold_away(page, pictures.nth(k))
+
+
 # --- the first lesson, run ------------------------------------------------------------------------
 
 
