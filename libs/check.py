@@ -283,7 +283,7 @@ def _difference(got, expected, tolerance: float, arguments) -> tuple[str, str] |
         return f"{shapes}{why}", f"has another shape than expected{why}"
     got, expected = got.astype(np.float64), expected.astype(np.float64)
     if np.isnan(got).any() and not np.isnan(expected).any():
-        return ("holds NaN, from 0/0, log(0)·0 or ∞ − ∞.",) * 2
+        return ("holds NaN, from 0/0, log(0)·0, ∞ − ∞ or the root of what is below 0.",) * 2
     if np.isinf(got).any() and not np.isinf(expected).any():
         return ("holds ∞, from 1/0, log(0) or an exponential of a large number.",) * 2
     scale = max(1.0, float(np.abs(expected[np.isfinite(expected)]).max(initial=0)))

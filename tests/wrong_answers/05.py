@@ -147,7 +147,7 @@ WRONG = {
             _ELBO.format(
                 **_BOTH | {"result": "return tf.constant(gain.numpy()), tf.constant(kl.numpy())"}
             ),
-            "raises ValueError: no slope gets through",
+            "raises ValueError: a matrix gets no gradient",
         ),
         # no return
         (_ELBO.format(**_BOTH | {"result": ""}), "returns nothing: is a return missing"),
