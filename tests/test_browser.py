@@ -547,6 +547,131 @@ def test_a_quiz_is_answered_by_keyboard_alone(page, lab, home):
     says.nth(0).get_by_text("Right. It is A.").wait_for()
 
 
+# --- a whole lesson, without a mouse --------------------------------------------------------------
+
+ACTIVE = "() => jupyterapp.shell.currentWidget.content.activeCellIndex"
+
+
+def go_on(page, index):
+    """Press Shift+Enter on the active cell; wait until it has run, and the next is active."""
+    assert page.evaluate(ACTIVE) == index
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(
+        """index => {
+            const {content, sessionContext} = jupyterapp.shell.currentWidget;
+            const cell = content.model.cells.get(index);
+            return content.activeCellIndex === index + 1 && (cell.type !== 'code'
+                || cell.executionCount && cell.executionState === 'idle'
+                && sessionContext.session.kernel.status === 'idle');
+        }""",
+        arg=index,
+        timeout=5 * 60_000,
+    )
+
+
+def go_to(page, index):
+    """Go to a cell by the arrow keys."""
+    for _ in range(6):
+        away = index - page.evaluate(ACTIVE)
+        if away:
+            page.keyboard.press("ArrowDown" if away > 0 else "ArrowUp")
+    assert page.evaluate(ACTIVE) == index
+
+
+def reach(page, index, selector):
+    """Go to a cell by the arrow keys, and by Tab to a part of what it shows."""
+    go_to(page, index)
+    there = """([index, selector]) => document.activeElement.matches(selector)
+        && jupyterapp.shell.currentWidget.content.widgets[index].node
+            .contains(document.activeElement)"""
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if page.evaluate(there, [index, selector]):
+            return
+    pytest.fail(f"Tab does not get from cell {index} to {selector}")
+
+
+def leave(page):
+    """Go back by Shift+Tab from what a cell shows to a cell."""
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        if page.evaluate("() => document.activeElement.matches('.jp-Cell')"):
+            return
+    pytest.fail("Shift+Tab does not get back to the cell")
+
+
+def test_a_whole_lesson_is_done_by_keyboard(page, lab, home):
+    """Lesson 03 from first cell to quiz: predict, write, train, go back in time, answer."""
+    path = next(path for path in LESSONS if path.name.startswith("03-"))
+    lesson = nbformat.read(path, as_version=4)
+    for cell in lesson.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    nbformat.write(lesson, home / "notebooks" / "by-keyboard.ipynb")
+    open_notebook(page, lab, "by-keyboard.ipynb")
+    shown = page.locator(".jp-Notebook > .jp-Cell, .jp-WindowedPanel-viewport > .jp-Cell")
+    wrote = None
+    for index, cell in enumerate(lesson.cells):
+        if page.evaluate(ACTIVE) > index:
+            assert cell.metadata["jupyter"]["source_hidden"]
+            assert "claims" in cell.metadata["tags"]  # which nothing needs
+            continue
+        says = shown.nth(index).get_by_role("status")
+        if cell.source.startswith("def my_losses("):
+            solution = lesson.cells[index + 2].source
+            page.keyboard.press("Enter")  # into the cell
+            page.keyboard.press("Control+A")
+            page.keyboard.insert_text(re.search("(?s)```python\n(.*?)```", solution)[1])
+            wrote = index + 1
+        if cell.source.startswith("quiz("):
+            page.keyboard.press("Control+Enter")  # for the last: Shift+Enter would add a cell
+            shown.nth(index).locator(".quiz form").first.wait_for()
+            reach(page, index, ".quiz input[type=radio]")
+            page.keyboard.press("Space")
+            page.keyboard.press("Enter")
+            says.first.get_by_text(re.compile("Right|Not yet")).wait_for()
+            continue
+        go_on(page, index)
+        if wrote == index:
+            shown.nth(index).get_by_text("my_losses is right in all 4 cases").wait_for()
+        if "= predict(" in cell.source:
+            shown.nth(index).locator(".predict").last.wait_for()
+            if "choices=" in cell.source:
+                reach(page, index, ".predict input[type=radio]")
+                page.keyboard.press("ArrowDown")
+            else:
+                reach(page, index, ".predict input[type=text]")
+                page.keyboard.type("2.3")
+            if "places=" in cell.source:  # a second question: a curve
+                page.keyboard.press("Enter")
+                says.first.get_by_text("Committed: 2.3").wait_for()
+                for _ in range(2):  # the button, the curve
+                    page.keyboard.press("Tab")
+                assert (
+                    page.evaluate("() => document.activeElement.getAttribute('role')") == "slider"
+                )
+                page.keyboard.press("End")
+                page.keyboard.press("ArrowRight")
+                page.keyboard.press("ArrowUp")
+            page.keyboard.press("Shift+Enter")  # commits, runs the cell again and goes on
+            page.wait_for_function(f"({ACTIVE})() === {index + 1}")
+            says.last.get_by_text("Committed: ").wait_for()
+        if "with Dashboard(" in cell.source:
+            state = shown.nth(index).locator(".dashboard-state")
+            state.get_by_text("step 1,000 of 1,000").wait_for()
+            reach(page, index, ".dashboard input[type=range]")
+            page.keyboard.press("Home")
+            state.get_by_text("step 0 of 1,000").wait_for()
+            page.keyboard.press("ArrowRight")
+            assert not state.inner_text().startswith("step 0 of")
+            leave(page)
+            page.keyboard.press("ArrowDown")  # this passes folded cells by
+    assert wrote is not None
+    told = shown.nth(index - 4).inner_text()  # the predictions, before the last sections
+    assert re.search(r"\d of 5 predictions were right", told)
+    assert "not committed" not in told
+
+
 # --- the digit pad --------------------------------------------------------------------------------
 
 PAD = """
