@@ -80,9 +80,7 @@ def is_small(config) -> bool:
 
 
 def pytest_xdist_auto_num_workers(config):
-    """Return how many workers share the files, if memory lets them; 0 is none.
-
-    One more than cores, for they wait half of their time: for limits, kills, starting processes.
+    """Return how many workers share the files: one a core, if memory lets them; 0 is none.
 
     A small run stays in this process: a worker starts TensorFlow anew.
     """
@@ -90,7 +88,7 @@ def pytest_xdist_auto_num_workers(config):
         return 0
     from libs.machine import _free_memory  # here, for it takes TensorFlow along
 
-    workers = min(CORES + 1, int(_free_memory() / WORKER_GB), MOST_WORKERS)
+    workers = min(CORES, int(_free_memory() / WORKER_GB), MOST_WORKERS)
     return workers if workers > 1 else 0
 
 

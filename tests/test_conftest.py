@@ -80,7 +80,7 @@ def where(course):
 
 
 def test_a_whole_run_shares_its_files_among_workers_the_longest_first(course):
-    # memory for two, of which the first to end has a notebook; a third would begin with a test
+    # memory for two, of which the first to end has a notebook, on any number of cores
     (course / "libs" / "machine.py").write_text(LIBS["machine.py"].format(free=7))
     status, said = run(course, "-v", "tests", "notebooks")
     assert status == 0, said
