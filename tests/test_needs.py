@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from needs import FOR_WANT_OF, lack
+from needs import FOR_WANT_OF, lack, no_ordinary_sandbox
 
 TESTS = """
 import pytest
@@ -90,3 +90,10 @@ def test_nothing_is_said_where_nothing_is_missing(tmp_path):
     status, lines = run(tmp_path, "-q")
     assert status == 0, lines
     assert not [line for line in lines if FOR_WANT_OF in line]
+
+
+def test_whoever_is_an_ordinary_user_lacks_none(monkeypatch):
+    monkeypatch.setattr("needs.no_sandbox", lambda: "")
+    monkeypatch.setattr("ordinary.superuser", lambda: False)
+    monkeypatch.setattr("needs.subprocess.run", None)  # nobody can become another
+    assert no_ordinary_sandbox() == ""
