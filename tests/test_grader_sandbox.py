@@ -24,9 +24,9 @@ REAL = str(bwrap_path())
 BROKEN = {
     "old": ("echo bubblewrap 0.4.1", "it is version 0.4; 0.8 or newer is needed"),
     "another program": ("echo hello", "it does not report its version"),
-    "hangs": ("sleep 600", "it does not report its version within 1 s"),
+    "hangs": ("exec sleep 600", "it does not report its version within 1 s"),
     "hangs when used": (
-        '[ "$1" = --version ] && exec echo bubblewrap 0.9.0\nsleep 600',
+        '[ "$1" = --version ] && exec echo bubblewrap 0.9.0\nexec sleep 600',
         "does not start",
     ),
     "refused": (
