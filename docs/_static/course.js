@@ -35,7 +35,8 @@ for (const picture of document.querySelectorAll('picture > img, img[src$=".gif"]
 }
 
 // a page that is opened as a file may not read others: a search then lists pages without their words
-if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
+if (location.protocol === "file:" && typeof DOCUMENTATION_OPTIONS !== "undefined") // slides have none
+  DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
 
 const home = new URL("terms.js", document.currentScript.src);
 
