@@ -11,6 +11,7 @@ run and claims with ``test = true`` are evaluated there alone. Everywhere else a
 no test set.
 """
 
+import contextlib
 import hashlib
 import json
 import math
@@ -129,6 +130,21 @@ class Lesson:
         kind = self.kind(name)
         found = [self.stale(kind, seed) for seed in self.results[kind]]
         return next(filter(None, found), "fresh" if len(found) >= ENOUGH else "too few seeds")
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Keep other runs of the lesson out meanwhile: each would write over what they keep."""
+        lock = self.file.with_suffix(".lock")
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.touch(exist_ok=False)
+        except FileExistsError:
+            advice = "Wait until that has ended; if none is running, remove the file."
+            raise ValueError(f"lesson {self.number} is run elsewhere: {lock}. {advice}") from None
+        try:
+            yield
+        finally:
+            lock.unlink()
 
     def keep(self, kind: str, seed: int, run: dict) -> None:
         """Add a run to the file of results; it is whole at any time."""

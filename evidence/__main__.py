@@ -39,15 +39,16 @@ def run(number: str, count: int, kind: str) -> int:
     lesson, failed = evidence.Lesson(number), []
     if not lesson.names(kind):
         raise ValueError(f"lesson {number} claims nothing on {kind} data.")
-    todo = [seed for seed in evidence.SEEDS[:count] if lesson.stale(kind, seed)]
-    for seed in tqdm(todo, unit="seed", desc=f"{number}, {kind}"):
-        command = [sys.executable, "-m", "evidence.run", number, str(seed), kind]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
-            failed.append(f"seed {seed} failed:\n{done.stderr[-3000:]}")
-        else:
-            for made, entry in json.loads(done.stdout.splitlines()[-1]).items():
-                lesson.keep(made, seed, entry)
+    with lesson.alone():
+        todo = [seed for seed in evidence.SEEDS[:count] if lesson.stale(kind, seed)]
+        for seed in tqdm(todo, unit="seed", desc=f"{number}, {kind}"):
+            command = [sys.executable, "-m", "evidence.run", number, str(seed), kind]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                failed.append(f"seed {seed} failed:\n{done.stderr[-3000:]}")
+            else:
+                for made, entry in json.loads(done.stdout.splitlines()[-1]).items():
+                    lesson.keep(made, seed, entry)
     print(*failed or [f"lesson {number}: {len(todo)} seeds run, now python -m evidence write"])
     return 1 if failed else 0
 

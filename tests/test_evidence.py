@@ -255,6 +255,28 @@ def test_runs_go_on_where_they_stopped_and_failures_stop_nobody(course, monkeypa
     assert asked == [1]
 
 
+def test_two_runs_at_once_lose_no_seed(course, monkeypatch, capsys):
+    refused = []
+
+    class Done:
+        returncode, stderr = 0, ""
+
+        def __init__(self, command, **_):
+            if command[-2] == "0":
+                with pytest.raises(SystemExit) as ended:
+                    main(["run", "77", "--seeds", "1"])
+                refused.append(ended.value.code)
+            run = {"versions": evidence.locked(), "cells": course.digest("validation")}
+            self.stdout = json.dumps({"validation": run | {"values": {"found": 0.9}}})
+
+    monkeypatch.setattr("evidence.__main__.subprocess.run", Done)
+    assert main(["run", "77"]) == 0
+    assert refused == [2]
+    assert "lesson 77 is run elsewhere: " in capsys.readouterr().err
+    assert set(evidence.Lesson("77").results["validation"]) == {"42", "0", "1", "2", "3"}
+    assert main(["run", "77"]) == 0  # nobody is kept out afterwards
+
+
 def test_a_change_that_may_change_numbers_makes_results_stale(course, monkeypatch):
     for seed in range(5):
         run_of(course, seed, found=0.9 + seed / 100)
