@@ -1,12 +1,10 @@
-"""Measure what lesson 04 quotes and asserts, over several seeds.
+"""Measure lesson 04b's table of changes, over several seeds.
 
-``python -m benchmarks.lesson_04_seeds`` trains, seed by seed, every row of the lesson's table of
-changes: the two published autoencoders, then the same networks with one change after the other,
-five epochs in batches of 100 over all 70,000 images each. Then it trains the last row on 60,000,
-and the lesson's small experiments: the linear autoencoder beside PCA, denoising, and code sizes.
-It prints mean, smallest and largest, and adds every result to ``lesson_04_seeds.json``, from
-which lesson 04b reads its table. The lessons' assertions sit outside of these ranges, on the easy
-side. All of it takes an hour and a half on 2 quiet cores; ``--only`` takes a part.
+``python -m benchmarks.lesson_04_seeds`` trains, seed by seed, every row of the table: lesson 04's
+two published autoencoders, then the same networks with one change after the other, five epochs in
+batches of 100 over all 70,000 images each. Then it trains the last row on 60,000. It prints mean,
+smallest and largest, and adds every result to ``lesson_04_seeds.json``, which lesson 04b reads.
+That takes more than an hour on 2 quiet cores; ``--only`` takes a part.
 """
 
 from libs.datasets import MNIST
@@ -19,10 +17,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import tensorflow as tf
-from scipy.cluster.vq import kmeans2
 
 from libs.files import replacing
-from libs.utils import corrupt
 
 #: Every result so far, by name and seed. Lesson 04b reads its table of changes from it.
 RESULTS = Path(__file__).with_suffix(".json")
@@ -93,41 +89,35 @@ class Tied:
             h = self.output(h) if i == len(layers) - 1 else tf.nn.relu(h)
         return h
 
-    def errors(self, images, targets=None) -> np.ndarray:
+    def errors(self, images) -> np.ndarray:
         """Return the mean squared error of each image."""
-        targets = images if targets is None else targets
         parts = []
         for start in range(0, len(images), 1000):
-            part = slice(start, start + 1000)
-            wrong = tf.square(self.decode(self.encode(images[part])) - targets[part])
+            part = images[start : start + 1000]
+            wrong = tf.square(self.decode(self.encode(part)) - part)
             parts.append(tf.reduce_mean(wrong, axis=range(1, wrong.ndim)).numpy())
         return np.concatenate(parts)
 
 
-def train(model, images, rates, seed, epochs=EPOCHS, noise=0.0) -> None:
-    """Train by Adam, an epoch a call; ``noise`` is the share of pixels masked in the input."""
+def train(model, images, rates, seed) -> None:
+    """Train by Adam, an epoch a call."""
     keras.utils.clear_session()  # lets go of the graphs before, and of the images in them
     optimizer = keras.optimizers.Adam()
     optimizer.build(model.variables)
     images = tf.constant(images)
 
-    # XLA slows convolutions and random numbers down on a CPU
-    @tf.function(jit_compile=not model.convolves and not noise)
+    # XLA slows convolutions down on a CPU
+    @tf.function(jit_compile=not model.convolves)
     def epoch(order, rates):
         for i in tf.range(tf.shape(order)[0]):
             x = tf.gather(images, order[i])
-            seen = x
-            if noise:
-                draw = tf.random.stateless_uniform(tf.shape(x), tf.stack([seed, order[i, 0]]))
-                seen = tf.where(draw < noise, 0.0, x)
             with tf.GradientTape() as tape:
-                made = model.decode(model.encode(seen))
-                loss = tf.reduce_mean(tf.square(made - x))
+                loss = tf.reduce_mean(tf.square(model.decode(model.encode(x)) - x))
             optimizer.learning_rate.assign(rates[i])
             optimizer.apply(tape.gradient(loss, model.variables), model.variables)
 
     rng = np.random.default_rng(seed)
-    for part in np.split(rates, epochs):
+    for part in np.split(rates, EPOCHS):
         order = rng.permutation(len(images)).reshape(-1, BATCH)
         epoch(tf.constant(order, tf.int32), tf.constant(part))
 
@@ -173,51 +163,6 @@ def changes(X, kind: str, seed: int, found) -> None:
         note(found, seed, f"{kind}, + {name}", row(X, kind, len(X), seed, **options).mean())
 
 
-def small(X, seed: int, found) -> None:
-    """Measure the small experiments: PCA, denoising, code sizes, groups of codes."""
-    images, test = X[:60_000], X[60_000:]
-    centre = images.mean(axis=0)
-    options = {"he": True, "linear_code": True, "seed": seed}
-    rates = one_cycle(EPOCHS * 600, 0.003)
-    linear = Tied([(784, 16)], output="linear", biases=False, **options)
-    train(linear, images - centre, rates, seed)
-    coefficients = (images - centre) @ components(images - centre)
-    best = (np.square(images - centre).sum() - np.square(coefficients[:, :16]).sum()) / images.size
-    ratio = linear.errors(images - centre).mean() / best
-    note(found, seed, "linear autoencoder over PCA, 16 numbers", ratio)
-
-    options |= {"output": "sigmoid", "biases": True}
-    noisy = corrupt(test, noise=0.5, seed=seed)
-    for name, noise in (("plain", 0.0), ("denoising", 0.5)):
-        model = Tied([(784, 256), (256, 64)], **options)
-        train(model, images, one_cycle(3 * 600, 0.003), seed, 3, noise)
-        note(found, seed, f"masked test images, {name} network", model.errors(noisy, test).mean())
-        squares = np.sort(np.square(model.kernels[0].numpy()), axis=0)
-        share = (squares[-40:].sum(axis=0) / squares.sum(axis=0)).mean()
-        note(found, seed, f"weights in the 40 strongest pixels, {name} network", share)
-    for k in (2, 4, 8, 16, 32, 64, 128):
-        model = Tied([(784, 256), (256, 128), (128, k)], **options)
-        train(model, images, one_cycle(600, 0.003), seed, 1)
-        note(found, seed, f"test error with a code of {k}", model.errors(test).mean())
-        if k in (2, 8):
-            note(found, seed, f"purity of a code of {k}", purity(model.encode(test).numpy()))
-
-
-def components(x) -> np.ndarray:
-    """Return the principal components of centred images, one a column, the largest first."""
-    return np.linalg.eigh((x.T @ x).astype(np.float64))[1][:, ::-1].astype(np.float32)
-
-
-def purity(points) -> float:
-    """Return how pure the best of three runs of k-means makes ten groups of the test images."""
-    labels = MNIST(one_hot=False).test.labels
-    runs = [kmeans2(points, 10, iter=25, minit="++", rng=seed) for seed in range(3)]
-    groups = min(runs, key=lambda run: np.square(points - run[0][run[1]]).sum())[1]
-    counts = np.zeros((10, 10), int)
-    np.add.at(counts, (groups, labels), 1)
-    return counts.max(axis=1).sum() / len(labels)
-
-
 def both(part):
     """Let a part measure both networks."""
 
@@ -228,7 +173,7 @@ def both(part):
     return measure
 
 
-PARTS = {"ends": both(ends), "changes": both(changes), "small": small}
+PARTS = {"ends": both(ends), "changes": both(changes)}
 
 
 def note(found, seed: int, name: str, value: float) -> None:
