@@ -27,7 +27,7 @@ WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: The most bytes of a notebook (1.5 MB), for who opens it on a phone or over a slow line.
 LARGEST = 1_500_000
 #: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"08", "09"}
+TOO_LONG_STILL = {"08"}
 
 
 def number(name):
