@@ -26,8 +26,6 @@ MARKDOWN = MarkdownIt("commonmark").enable("table")
 WRONG_ANSWERS = ROOT / "tests" / "wrong_answers"
 #: The most bytes of a notebook (1.5 MB), for who opens it on a phone or over a slow line.
 LARGEST = 1_500_000
-#: Lessons that are longer than one sitting.
-TOO_LONG_STILL = {"08"}
 
 
 def number(name):
@@ -240,10 +238,8 @@ def test_all_of_a_lesson_is_counted(tmp_path):
 
 @each_lesson
 def test_it_is_one_sitting(path):
-    """``python -m tools.counts`` prints the numbers; lessons that are longer still are listed."""
+    """``python -m tools.counts`` prints the numbers."""
     over = {what: n for what, n in counts(path).items() if n > LIMITS[what]}
-    if over and number(path.stem) in TOO_LONG_STILL:
-        pytest.skip(f"lesson {number(path.stem)} is too long still: {over}")
     assert not over, f"more than {LIMITS}"
 
 
