@@ -324,7 +324,7 @@ def _pattern(got, expected, wrong, atol: float, lengths) -> tuple[str, str]:
     here = np.abs(expected) > atol
     if here.any() and got.size > 1:
         ratio = float(np.median(got[here] / expected[here]))
-        if ratio and np.isfinite(ratio) and close(got, ratio * expected):
+        if ratio and np.isfinite(ratio) and round(ratio, 3) != 1 and close(got, ratio * expected):
             text = "what is expected, everywhere"
             return f"is {ratio:.4g} times {text}{why(ratio)}", f"is a multiple of {text} the same."
         offset = float(np.median(got - expected))

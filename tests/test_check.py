@@ -56,6 +56,7 @@ S = np.array([[1.0, 2], [3, 4]])
         (S.T, S, r"is transposed"),
         (-M, M, r"wrong sign"),
         (M * 6, M, r"is 6 times what is expected"),
+        (M * 1.0003, M, r"differs in 5 of 6 places"),  # not "is 1 times"
         (M + 2, M, r"is 2 too large, everywhere"),
         (M - 1 / 3, M, r"is 0\.3333 too small"),
         (M[None], M, r"an axis of length 1 too many"),

@@ -237,7 +237,7 @@ def my_training(x, y, rate, steps):
             "stand still, or explode",
         ),
         # the numbers alone
-        (_RULE.format("return p - 0.13 * gradient"), "two things of p's shape"),
+        (_RULE.format("return p - 0.13 * gradient"), "must return p and memory, both"),
         (_RULE.format("memory = 0.6 * memory - 0.15 * gradient"), "Is a return missing"),
     ],
 }
