@@ -89,7 +89,7 @@ WRONG = {
             _DECODER.format("reversed(weights)", "tf.nn.relu(codes @ tf.transpose(W))")
             .replace("    for", "    weights.reverse()\n    for")
             .replace("reversed(weights)", "weights"),
-            "list as it was of my_decoder with two matrices is False",
+            "order of the list of my_decoder with two matrices is .changed., expected .kept.",
         ),
         # transposed only where it doesn't fit otherwise
         (
@@ -167,6 +167,17 @@ WRONG = {
                 "[-g for g in tape.gradient(loss, variables)], variables",
             ),
             "change of my_denoising_step after 1 step has the wrong sign",
+        ),
+        # plain gradient descent, whatever the optimiser is
+        (
+            _STEP.format(
+                **_DENOISE
+                | {
+                    "move": "for w, g in zip(variables, tape.gradient(loss, variables)):\n"
+                    "        w.assign_sub(0.1 * g)\n    return loss"
+                }
+            ),
+            "change of my_denoising_step after 3 steps differs in 4 of 4",
         ),
         # only where pixels are lost
         (
