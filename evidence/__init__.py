@@ -177,7 +177,7 @@ class Lesson:
             forms["error"] = f"{scale * self.error(name):.{places}f}{unit}"
         if form not in forms:
             raise ValueError(f"{self.number}.{name} is written as {[*forms]}, not as {form}.")
-        return forms[form]
+        return forms[form].replace("-", "−")  # as prose writes it
 
     def true(self, when: str) -> bool:
         """Tell whether a sentence's condition holds: Python, of the claims' numbers by name.

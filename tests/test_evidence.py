@@ -13,8 +13,6 @@ from libs import ROOT
 
 LESSONS = evidence.lessons()
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-#: Lessons that still quote numbers of several trainings which nothing here measured.
-TYPED_STILL = {"05"}
 each_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.number)
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -58,8 +56,6 @@ def test_numbers_in_prose_are_those_of_the_results(path):
 
 @each_notebook
 def test_no_number_of_several_trainings_is_typed(path):
-    if path.name.split("-")[0] in TYPED_STILL:
-        pytest.skip("it still has some")
     assert [found for text in prose(path) for found in typed(text)] == []
 
 
