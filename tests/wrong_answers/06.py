@@ -45,6 +45,11 @@ WRONG = {
             _ADAM.format(**_RIGHT | {"end": "return m, v, w - pace * m / (v + 1e-7)"}),
             "w of my_adam after 1 step",
         ),
+        # nothing that saves a weight without a slope
+        (
+            _ADAM.format(**_RIGHT | {"end": "return m, v, w - pace * m / np.sqrt(v)"}),
+            "w of my_adam after 1 step holds NaN",
+        ),
         # uphill
         (
             _ADAM.format(**_RIGHT | {"end": "return m, v, w + pace * m / (np.sqrt(v) + 1e-7)"}),
