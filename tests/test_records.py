@@ -225,6 +225,21 @@ def test_a_profile_is_kept_for_each_record_and_told_in_a_table(folder, monkeypat
     assert [row["record"] for row in board.profiled()] == ["older", "ours"]
 
 
+def test_the_board_says_which_of_a_peers_seeds_arrived(folder, monkeypatch):
+    __main__.run("ours", 2, "test")
+    text = STAND_IN.replace("MARK = 0.99\n", "")
+    (folder.path / "recipes" / "peer.py").write_text(text, "utf-8")
+    paths = {1: [[4.0, 0.98], [8.0, 0.991]], 2: [[4.0, 0.991], [8.0, 0.993]], 3: [[4.0, 0.990]]}
+    peer = Results("peer")
+    peer.sittings = [{"reference": 20.0}]
+    for seed, looks in paths.items():
+        peer.seeds["test"][seed] = {"accuracy": 0.99, "seconds": 8.0, "sitting": 0, "looks": looks}
+    peer.keep()
+    ours, row = board.table(board.measured()).splitlines()[2:]
+    assert ours.endswith("| – |  |  |")
+    assert row.endswith("| 5.3 ± 1.3 | 1 of 3 |")  # 8, 4 and 4 s to 99 %; one to 99.3 %
+
+
 def test_a_steps_operations_are_counted_from_the_weights():
     weights = [(5, 5, 1, 16), (3, 3, 16, 32), (3, 3, 32, 64), (576, 128), (16,), (128, 10)]
     network = types.SimpleNamespace(trained=[tf.zeros(shape) for shape in weights])
@@ -256,9 +271,18 @@ def test_nine_looks_are_averaged_as_probabilities():
     moved = np.stack([np.roll(images, move, (1, 2)) for move in moves])[:, :, 5:15, 7] / 255
     p = np.exp(4 * moved)
     expected = np.mean(p / p.sum(axis=2, keepdims=True), axis=0).argmax(1)
-    assert np.array_equal(_far.nine(logits)(images), expected)
+    assert np.array_equal(_far.nine([logits])(images), expected)
     assert (expected != moved[4].argmax(1)).any()  # one look would say something else
     assert len(moves) == _far.LOOKS
+
+    def other(shown):  # surer, and of other pixels
+        return 9 * shown[:, 5:15, 9, 0]
+
+    more = np.stack([np.roll(images, move, (1, 2)) for move in moves])[:, :, 5:15, 9] / 255
+    q = np.exp(9 * more)
+    both = (p / p.sum(axis=2, keepdims=True) + q / q.sum(axis=2, keepdims=True)).mean(axis=0)
+    assert np.array_equal(_far.nine([logits, other])(images), both.argmax(1))
+    assert (both.argmax(1) != expected).any()
 
 
 @pytest.mark.parametrize(

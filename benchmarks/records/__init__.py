@@ -117,17 +117,10 @@ class Results:
         return [run[what] for run in runs]
 
     def arrivals(self, kind: str, goal: float) -> list[float]:
-        """Return for each seed of a peer the seconds to the first look that reads the goal.
-
-        Empty if one of the seeds never got there.
-        """
-        found = []
-        for run in self.seeds[kind].values():
-            there = [seconds for seconds, accuracy in run.get("looks", []) if accuracy >= goal]
-            if not there:
-                return []
-            found.append(min(there))
-        return found
+        """Return the seconds to the first look that reads the goal, of a peer's seeds that do."""
+        looks = [run.get("looks", []) for run in self.seeds[kind].values()]
+        there = [[s for s, accuracy in seed if accuracy >= goal] for seed in looks]
+        return [min(seconds) for seconds in there if seconds]
 
 
 def mean(values: list[float]) -> tuple[float, float]:
