@@ -13,6 +13,7 @@ from grader_mini import enter_kept, write_course
 from nbgrader.exchange.default import ExchangeReleaseFeedback
 from traitlets.config import Config
 
+from grader.assignment import Assignment
 from grader.commands.collect import collect
 from grader.commands.export import export
 from grader.commands.feedback import feedback
@@ -20,6 +21,7 @@ from grader.course import Course
 from grader.files import write
 from grader.gradebook import Book
 from grader.trusted.formulas import mathml, with_formulas
+from grader.trusted.mark import unmarked
 from grader.trusted.renderer import Renderer
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
@@ -76,7 +78,7 @@ def test_the_page_says_whose_it_is_and_what_was_lost_before_all_else(course):
 @pytest.mark.parametrize(
     ("why", "more"),
     [
-        ("The file is not JSON. Nothing could be graded.", {}),
+        ("The file is not JSON.", {"ungraded": "The file is not JSON."}),
         ("This submission could not be marked: too slow.", {"unmarked": "too slow"}),
     ],
 )
@@ -90,6 +92,13 @@ def test_why_nothing_was_graded_stands_before_what_is_lost(why, more, course):
         write(path, kept)
     assert said.count(why) == 1
     assert said.index(why) < said.index("What was lost") < said.index("A cell was missing.")
+
+
+def test_a_record_names_why_nothing_was_graded(course):
+    record, _ = unmarked(Assignment(course.root / "source" / "hw0"), b"{", "too slow")
+    assert record["ungraded"].endswith("Nothing could be graded.")
+    assert record["ungraded"] in record["notes"]
+    assert record["notes"][0] != record["ungraded"]  # that it could not be marked stands first
 
 
 def test_every_sum_of_a_page_is_the_exported_one(course):

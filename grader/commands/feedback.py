@@ -185,8 +185,8 @@ def _about(course: Course, record: dict, title: str, worth: Marks) -> dict:
     """Return what a page says of a submission's marks; every sum of it is made here."""
     rows = [_row(cell, mark, record) for cell, mark in worth.cells.items()]
     # why nothing was graded, before all that is lost by it
-    nothing = [n for n in record["notes"] if n.endswith("Nothing could be graded.")]
-    nothing += record["notes"][:1] if record.get("unmarked") else []
+    nothing = record["notes"][:1] if record.get("unmarked") else []
+    nothing += [record["ungraded"]] if record.get("ungraded") else []
     notes = [note for note in record["notes"] if note not in nothing]
     notes.append(f"The marked file's SHA-256 begins {record['sha256'][:12]}.")
     name, student = record["assignment"], record["student"]

@@ -195,7 +195,8 @@ def _begun(assignment: Assignment, content: bytes) -> tuple:
         merged = assignment.merge(content)
     except Exception as error:
         why = str(error) if isinstance(error, SubmissionError) else type(error).__name__
-        record["notes"].append(f"{why} Nothing could be graded.")
+        record["ungraded"] = f"{why} Nothing could be graded."
+        record["notes"].append(record["ungraded"])
         merged = assignment.merge(_EMPTY)
         merged.notes = []
     record["notes"] += merged.notes
