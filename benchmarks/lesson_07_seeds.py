@@ -3,8 +3,8 @@
 ``python -m benchmarks.lesson_07_seeds`` trains what has no number yet in ``lesson_07_seeds.json``
 and keeps it there, of each recipe and seed the accuracy on validation and test images; the lessons
 show it. Recipes that learn 60,000 images, the validation images among them, have no number on
-those. ``"the push"`` takes 2½ minutes a seed on two cores, ``"6-12-24"`` 2, its sibling 3. The
-five seeds of lesson 07's fast network are measured by ``python -m evidence``.
+those. ``"6-12-24"`` takes 2 minutes a seed on two cores, its sibling 3. The five seeds of lesson
+07's fast network are measured by ``python -m evidence``, lesson 07b's push by the records.
 """
 
 from libs import ROOT
@@ -18,10 +18,9 @@ from functools import cache
 
 import keras
 import nbformat
-import numpy as np
 
 SAVED = ROOT / "benchmarks" / "lesson_07_seeds.json"
-SEEDS = {"6-12-24": 3, "with batch norm": 3, "the push": 2}
+SEEDS = {"6-12-24": 3, "with batch norm": 3}
 SEEDS |= dict.fromkeys(("no augmentation", "shift", "affine", "elastic"), 2)
 STARTS = (42, 1, 2, 3, 4)
 
@@ -46,13 +45,11 @@ def recipe(name):
         make = lambda: first["six_twelve"](norm=name != "6-12-24")  # noqa: E731
         return make, first["cross_entropy"], first["published_rates"], None, False
     kinds = {"shift": ("draw_shifts", "shifted"), "affine": ("draw_warps", "warped")}
-    kinds |= {"elastic": ("draw_waves", "waved"), "the push": ("draw_warps", "warped")}
+    kinds["elastic"] = ("draw_waves", "waved")
     augment = tuple(last[part] for part in kinds[name]) if name in kinds else None
-    filters = (16, 48, 96) if name == "the push" else (16, 32, 64)
-    steps = {"the push": 8_400, "the fast one": 1_200}.get(name, 2_200)
-    rates = first["up_and_down"](0.01, steps)
-    on_all = name in ("the push", "the fast one")
-    return lambda: first["pooled"](*filters), first["smooth"], rates, augment, on_all
+    on_all = name == "the fast one"
+    rates = first["up_and_down"](0.01, 1_200 if on_all else 2_200)
+    return lambda: first["pooled"](16, 32, 64), first["smooth"], rates, augment, on_all
 
 
 def train(name, seed, images, labels):
@@ -81,17 +78,9 @@ def measure(name, seed) -> dict[str, float]:
     if not on_all:
         found["valid"] = first["measure"](model, first["valid_x"], data.valid.labels)[1]
     test_x = data.test.images.reshape(-1, 28, 28, 1)
-    if name in ("6-12-24", "with batch norm", "the push"):
+    if name in ("6-12-24", "with batch norm"):
         found["test"] = first["measure"](model, test_x, data.test.labels)[1]
-    if name == "the push":
-        looks = lesson("07b")["nine_looks"](lambda x: probabilities(model, x), test_x)
-        found["nine"] = np.mean(looks.argmax(axis=1) == data.test.labels.argmax(axis=1))
     return {key: round(float(value), 4) for key, value in found.items()}
-
-
-def probabilities(model, images) -> np.ndarray:
-    """Return probabilities ``[n, 10]``."""
-    return keras.ops.softmax(model.predict(images, batch_size=500, verbose=0)).numpy()
 
 
 def main() -> None:
