@@ -3,7 +3,7 @@
 python -m benchmarks.records                          what there is, and what was measured
 python -m benchmarks.records run r990 --seeds 30      the seeds that are missing, on validation
 python -m benchmarks.records run r990 --seeds 30 --test   the same on the test set
-python -m benchmarks.records check                    three seeds of each record, as stated?
+python -m benchmarks.records check --test             three seeds of each record, as stated?
 python -m benchmarks.records profile                  where each record's seconds are
 python -m benchmarks.records board                    the tables in README.md and board.png
 """
@@ -72,9 +72,13 @@ def run(name: str, count: int, kind: str) -> None:
 
 def check(names: list[str], kind: str) -> int:
     """Train three seeds of each record again; return 1 if one is worse than it states."""
+    stated = [Results(name) for name in names]
+    if not stated or any(len(results.seeds[kind]) < 2 for results in stated):
+        lacks = ", ".join(r.name for r in stated if len(r.seeds[kind]) < 2) or "every record"
+        hint = "" if kind == "test" else " Add --test: that is what the board states."
+        raise Wrong(f"nothing to check on {kind} data: {lacks} has no two seeds of it.{hint}")
     reference, bad = train(REFERENCE, 0, kind)["seconds"], 0
-    for name in names:
-        results = Results(name)
+    for name, results in zip(names, stated, strict=True):
         again = [train(name, seed, kind) for seed in tqdm((1, 2, 3), unit="run", desc=name)]
         worse = records.disagreements(results, kind, again, reference)
         print(f"{name}: " + ("; ".join(worse) if worse else "as stated"))

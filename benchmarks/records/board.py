@@ -45,9 +45,9 @@ def _arrival(results: Results, kind: str, goal: float) -> str:
 
 def table(rows: list[tuple[Results, str]]) -> str:
     """Return the board in Markdown."""
-    head = "| Recipe | | Read | Seeds | Accuracy | Seconds | of the reference's | Scaled seconds "
-    head += "| its mark | to 99 % | to 99.3 % |\n"
-    lines = [head + "| --- | --- | --- |" + " ---: |" * 8]
+    head = "| Recipe | Accuracy | Seconds | of the reference's | Scaled seconds | Seeds | Read "
+    head += "| its mark | to 99 % | to 99.3 % | |\n"
+    lines = [head + "| --- |" + " ---: |" * 5 + " --- |" + " ---: |" * 3 + " --- |"]
     for results, kind in rows:
         goal = records.mark(results.name)
         said = ["", *(_arrival(results, kind, peers) for peers in (0.99, 0.993))]
@@ -55,11 +55,10 @@ def table(rows: list[tuple[Results, str]]) -> str:
             enough = len(results.seeds[kind]) >= records.SEEDS[goal]
             said = ["reached" if records.reached(results, kind) else "MISSED" if enough else "–"]
             said += ["", ""]
-        cells = [f"`{results.name}`", records.title(results.name), kind]
-        cells += [str(len(results.seeds[kind])), _plus(results.column(kind, "accuracy"), ".3%")]
-        cells += [_plus(results.column(kind, what), ".2f") for what in ("seconds",)]
+        cells = [f"`{results.name}`", _plus(results.column(kind, "accuracy"), ".3%")]
+        cells += [_plus(results.column(kind, "seconds"), ".2f")]
         cells += [_plus(results.column(kind, "ratio"), ".3f"), f"{_scaled(results, kind)[0]:.1f}"]
-        cells += said
+        cells += [str(len(results.seeds[kind])), kind, *said, records.title(results.name)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
