@@ -20,7 +20,8 @@ from tools.translation import Translator, languages, lessons_in
 pytestmark = pytest.mark.browser
 SITE = ROOT / "build" / "site"
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-NAMES = ["index", "play", "search", *(f"notebooks/{stem}" for stem in LESSONS)]
+NAMES = ["index", "play", "search", "how-we-know", "records"]
+NAMES += [f"notebooks/{stem}" for stem in LESSONS]
 TRANSLATED = [f"{code}/index" for code in languages()]
 TRANSLATED += [f"{code}/notebooks/{stem}" for code in languages() for stem in lessons_in(code)]
 NAMES += [

@@ -35,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 LESSONS = "[0-9][0-9]*-*.ipynb"
 FRONT, ALIVE = ROOT / "libs" / "front", ROOT / "docs" / "alive"
+RECORDS = ROOT / "benchmarks" / "records"
 LIVE = {"DigitPad(": "pad", "LatentExplorer(": "explorer"}
 HEADINGS: dict[str, str] = {}  # of translated pages, in English: places keep their names
 _PICTURE = re.compile(r'(src|srcset)="data:image/(png|gif|webp);base64,([^"]+)"')
@@ -201,6 +202,7 @@ def the_map() -> str:
     """Return the table of lessons in README."""
     text = (ROOT / "README.md").read_text("utf-8")
     table = re.search(r"(?m)^\| \| Lesson \|.*(?:\n\|.*)+", text)[0].replace("](docs/", "](")
+    table = table.replace("](benchmarks/records/README.md)", "](records.md)")
     return f"```{{rst-class}} map\n```\n\n{table}"
 
 
@@ -270,6 +272,8 @@ def write_pages() -> None:
     for path in sorted((ROOT / "homework" / "source").glob("*/*.ipynb")):
         text = assignment(path)
         (PAGES / "homework" / f"{path.stem}.md").write_text(text + "\n", "utf-8")
+    shutil.copy(RECORDS / "README.md", PAGES / "records.md")
+    shutil.copy(RECORDS / "board.png", PAGES)
     for path in PAGES.glob("*.md"):  # here notebooks lie beside them, in the repository above
         text = path.read_text("utf-8").replace("](../notebooks/", "](notebooks/")
         text = text.replace("{map}", the_map()).replace("{address}", address())
