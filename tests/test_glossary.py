@@ -114,6 +114,16 @@ def related(text, name) -> bool:
     return any(a.startswith(b[:4]) or b.startswith(a[:4]) for a, b in pairs)
 
 
+def sentences(text) -> list[str]:
+    """Return the sentences of an entry's text, but for a last "See …" or "Compare …"."""
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    # stops in code and formulas end nothing, nor do those of abbreviations; a decimal has no space
+    text = re.sub(r"(`+|\$+).+?\1", "code", text, flags=re.DOTALL)
+    text = re.sub(r"\b(?:e\.g|i\.e|cf|vs|etc(?=\.\s+[a-z]))\.", "abbreviation", text)
+    found = re.split(r"(?<=[.!?])[)\]\"'”’*_]*\s+", text.strip())
+    return found[:-1] if re.match(r"(See|Compare)\b", found[-1]) else found
+
+
 def complaints(lessons, glossary) -> list[str]:
     """Return what is wrong with the terms of lessons and a glossary: sources by name, sources."""
     wrong = []
@@ -142,6 +152,9 @@ def complaints(lessons, glossary) -> list[str]:
         words = re.findall(r"\w+", re.sub(r"\]\([^)]*\)", "]", " ".join(body)))
         if not 5 <= len(words) <= 80:
             wrong.append(f"{name}: an entry of {len(words)} words")
+        count = len(sentences(" ".join(body)))
+        if count > 2:
+            wrong.append(f"{name}: {count} sentences, not one or two")
         back = entry.links[-1] if entry.links else []
         if not last.startswith("→ ") or len(back) != 1:
             wrong.append(f"{name}: does not end with one link to its lesson")
@@ -186,6 +199,27 @@ def test_what_is_a_term_and_what_a_lead_in():
     assert found == ["term", "second term", "third", "head", "like this."]
 
 
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("A cat.", 1),
+        ("A cat that is 1.5 m long, e.g. mine, i.e. a big one, etc. and so on.", 1),
+        ("What `a. B.` and $x = 1.\\; Y. Z$ say.", 1),
+        ("A [cat](b.html#It-is.-So). Two\ncats.", 2),
+        ("The cat $x$. `None` is no cat.", 2),
+        ("Written in C. It is short.", 2),
+        ("A cat. (Some say dog.) A third.", 3),
+        ("Is it a cat? Yes! It *is.* A fourth, etc. A fifth.", 5),
+        ("A cat. A second. See [dog](#dog).", 2),
+        ("A cat. Compare [dog](#dog). A third.", 3),
+        ("A cat. A second. Seen from here, a third.", 3),
+        ("A cat. A second. Compare [dog](#dog). See [owl](#owl).", 3),
+    ],
+)
+def test_sentences_are_counted(text, count):
+    assert len(sentences(text)) == count
+
+
 # --- each of these faults is found ----------------------------------------------------------------
 
 LESSON = ["# 00 · A\n", "## First part\n\nA [**big cat**](glossary.ipynb#big-cat) meets"]
@@ -215,6 +249,11 @@ def test_a_small_right_glossary_is_right():
         ("[**dogs**](glossary.ipynb#dog)", "dogs", "dog: bold 0 times"),
         ("by a [dog]", "by a [**dog**]", "dog: bold 2 times"),
         ("It is no [cat](#big-cat) at all.\n\n", "", "dog: an entry of 0 words"),
+        (
+            "at all.\n\n→ [lesson 00, *y*]",
+            "at all. No. Not it.\n\n→ [lesson 00, *y*]",
+            "dog: 3 sent",
+        ),
         ("[cat](#big-cat)", "[cat](#cat)", "#cat is no other entry"),
         ("[cat](#big-cat)", "[cat](#dog)", "#dog is no other entry"),
         ("\n\n→ [lesson 00, *y*](00-a.ipynb#Next)", "", "does not end with one link"),
