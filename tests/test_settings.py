@@ -181,6 +181,7 @@ def test_a_course_and_a_home_that_cannot_be_written(tmp_path, usual):
     from grader.trusted.sandbox import find_bubblewrap
 
     within = ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"]
+    within += ["--ro-bind", str(ROOT), str(ROOT)]  # which may lie below /tmp
     result = run(environment(tmp_path / "home"), Path("/"), through=[find_bubblewrap(), *within])
     same(result, usual)
     lines = dict(result["lines"])
