@@ -122,7 +122,7 @@ class test:
         self._awarded = (min(max(share, 0.0), 1.0) if share == share else 0.0, message)
 
     def __enter__(self) -> "test":
-        import libs.check  # noqa: F401 — starts TensorFlow, which is not the answer's time
+        import libs.check  # noqa: F401 — takes a moment, which is not the answer's time
 
         graded = _record.get()
         why = f"still not done after {self.seconds:g} s: does a loop never end?"
@@ -224,7 +224,7 @@ class expect:
         mistakes : dict of str to number or array, optional
             What it is when a known mistake was made, by the sentence that names the mistake.
         """
-        # only now: with libs comes TensorFlow, which no command of the instructor should wait for
+        # only now: with libs comes matplotlib, which no command of the instructor should wait for
         from libs.check import check_value
 
         verdict = check_value(got, expected, what, tolerance)

@@ -2,7 +2,7 @@
 
 This holds here and in child processes (but these read a matplotlibrc where they start); no file of
 the user's is changed. What was found is kept in :data:`FOUND`, for lesson 00. To import this file
-needs Python only; :func:`before_imports` imports matplotlib, :func:`after_imports` Keras.
+needs Python only; :func:`before_imports` imports matplotlib.
 """
 
 import codecs
@@ -201,11 +201,10 @@ def writable(folder: Path) -> Path:
 
 
 def after_imports() -> None:
-    """Set by its functions what a Keras that was imported before the course has read."""
-    import keras
-
+    """Set by its functions what a Keras that is imported already has read."""
+    keras = sys.modules.get("keras")
     if not hasattr(keras, "config"):
-        return  # Keras 2: the table says so
+        return  # it comes later, or is Keras 2: the table says so
     for name, ours in (_KERAS | {"max_epochs": None, "max_steps_per_epoch": None}).items():
         read = getattr(keras.config, name, lambda ours=ours: ours)
         if read() != ours:

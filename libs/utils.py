@@ -141,6 +141,9 @@ def linear(x, n_output: int, name: str | None = None):
 def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
     """Return a copy of images with a share of their pixels set to 0, each by its own toss.
 
+    Source: P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing
+    robust features with denoising autoencoders*, 2008.
+
     Parameters
     ----------
     images : array
@@ -150,11 +153,6 @@ def corrupt(images, noise: float = 0.5, seed: int = SEED) -> np.ndarray:
         How likely a pixel is lost, 0 (none) to 1 (all), else ValueError.
     seed : int
         The same seed masks the same pixels.
-
-    References
-    ----------
-    P. Vincent, H. Larochelle, Y. Bengio and P.-A. Manzagol, *Extracting and composing robust
-    features with denoising autoencoders*, 2008.
 
     Examples
     --------
@@ -203,17 +201,13 @@ def grid_assignment(codes) -> np.ndarray:
     """Give each point its own place on a square grid, so that neighbours stay neighbours.
 
     Coordinates are replaced by their ranks, which spreads the points over the square; then the
-    assignment with the least sum of squared distances is found: about a second for 1,600 points,
-    longer where most of them lie along a line.
-
-    Raises TypeError if ``codes`` are not numbers, ValueError if they are not as below. Source:
-    H. W. Kuhn, *The Hungarian method for the assignment problem*, 1955; D. F. Crouse, *On
-    implementing 2D rectangular assignment algorithms*, 2016 (the algorithm of SciPy).
+    assignment with the least sum of squared distances is found (H. W. Kuhn, 1955; D. F. Crouse,
+    *On implementing 2D rectangular assignment algorithms*, 2016): a second for 1,600 points.
 
     Parameters
     ----------
     codes : array
-        ``[n, 2]`` finite numbers, n a square such as 1,600.
+        ``[n, 2]`` finite numbers, else TypeError or ValueError; n a square such as 1,600.
 
     Returns
     -------

@@ -468,7 +468,8 @@ def slug(name: str) -> str:
 def a_class(root: Path) -> Course:
     """Return a class of attackers and three honest students."""
     # a setup as the course's are: the sandbox holds what it imports, TensorFlow too
-    cells = [(k, n, f"import libs\n\n{s}" if n == "imports" else s, p) for k, n, s, p in CELLS]
+    first = "import libs\nimport keras\n\n"
+    cells = [(k, n, f"{first}{s}" if n == "imports" else s, p) for k, n, s, p in CELLS]
     write_course(root, cells, total_seconds=TOTAL_SECONDS, memory_gb=2, cell_seconds=5)
     assignment = Assignment(root / "source" / "hw0")
     for student in ("a-honest", "m-honest", "z-honest"):

@@ -43,14 +43,21 @@ def test_tensorflow_starts_quietly():
     assert done.stderr == ""
 
 
+def test_tensorflow_comes_with_what_needs_it():
+    """A grader's worker, a tool and a kernel that need numbers alone start ten times as fast."""
+    found = "import sys; print({'keras', 'tensorflow'} & {*sys.modules})"
+    assert python(f"import libs.check, libs.claims, libs.files; {found}").stdout == "set()\n"
+    assert "tensorflow" in python(f"import libs.datasets; {found}").stdout
+
+
 def test_other_words_on_the_error_stream_still_arrive():
     done = python(
         "import os, sys, types\n"
         "class Loud:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'tensorflow':\n"
+        "        if name == 'tensorflow.python':\n"
         "            os.write(2, b'oneDNN custom operations are on\\nhelp!\\n')\n"
-        "sys.meta_path.insert(0, Loud()); import libs"
+        "sys.meta_path.insert(0, Loud()); import libs, tensorflow"
     )
     assert done.stderr == "help!\n"
 

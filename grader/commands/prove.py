@@ -209,7 +209,7 @@ def in_place(assignment: Assignment, folder: Path, solved: bool) -> list[str]:
         for cell in notebook.cells:
             if kind(cell) == "answer":
                 cell.source = assignment.cells[grade_id(cell)].source
-    # starts TensorFlow, which is not the time of the first test that compares something
+    # takes a moment, which is not the time of the first test that compares something
     notebook.cells.insert(0, new_code_cell("import libs.check as _", id="first"))
     what = "filled in" if solved else "not filled in"
     began, took = {}, {}

@@ -73,7 +73,7 @@ class Marker:
         self.sandbox.launch()
         self.trusted = {"__name__": "__main__"}
         try:
-            import libs  # noqa: F401 — TensorFlow, while the sandbox imports it, too
+            import libs  # noqa: F401 — first, for it sets the user's own settings aside
 
             with chdir(assignment.folder), redirect_stdout(io.StringIO()):
                 for name, cell in assignment.of_kind("setup").items():

@@ -148,7 +148,7 @@ class Process:
 
     def describe(self, error) -> tuple[str, str]:
         """Say where and why the student's code failed; with and without its own words."""
-        from libs.check import reason  # only now: with libs comes TensorFlow
+        from libs.check import reason  # only now: with libs comes matplotlib
 
         error = error if isinstance(error, dict) else {}
 
