@@ -14,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import tensorflow as tf
+from forked import starting
 from jupyter_client.manager import start_new_kernel
 from scale import launch
 from scale import train as trainer
@@ -50,16 +51,6 @@ def children():
             if module.__file__ in child.cmdline():
                 found.append(child)
     return found
-
-
-def processes():
-    """Return the pids of this process's workers, and the addresses they were given."""
-    config, pids = None, []
-    for child in children():
-        with contextlib.suppress(psutil.Error):
-            config = child.environ().get("TF_CONFIG", config)
-            pids.append(child.pid)
-    return pids, json.loads(config)["cluster"]["worker"]
 
 
 def gone(pids, addresses):
@@ -186,38 +177,56 @@ def shards(tmp_path_factory):
     return folder
 
 
-def train(folder, shards, kill=None, count=2, act=Workers.kill, wrapped=None, patience=PATIENCE):
+@contextlib.contextmanager
+def started(fork):
+    """Note the processes that workers are: forks, or started with an import of TensorFlow each."""
+    with pytest.MonkeyPatch.context() as patch:
+        noted = []
+        patch.setattr(module, "subprocess", starting(noted, fork))
+        yield noted
+
+
+@pytest.fixture
+def forks():
+    """Let workers be forks."""
+    with started(fork=True):
+        yield
+
+
+def train(
+    folder, shards, kill=None, count=2, act=Workers.kill, wrapped=None, patience=PATIENCE, fork=True
+):
     """Run train.py; return each worker's losses by step, the exit statuses and the other lines.
 
     ``wrapped`` is a script that is run in its place, with its path as the first argument.
     """
-    losses, notes, found = [{} for _ in range(count)], [], None
+    losses, notes = [{} for _ in range(count)], []
     arguments = ["--steps", STEPS, "--every", EVERY, "--folder", folder, "--data", shards]
     arguments += ["--patience", patience]
     if wrapped:
         arguments.insert(0, TRAIN)
-    with Workers(wrapped or TRAIN, arguments, count) as workers:
+    with started(fork) as found, Workers(wrapped or TRAIN, arguments, count) as workers:
         for line in workers:
             words = line.text.split()
             if words[0] != "step":
                 notes.append(line.text)
                 continue
             losses[line.worker][int(words[1])] = np.float32(words[3])
-            if found is None:
-                found = processes()
             if kill is not None and line.worker == kill and int(words[1]) == KILLED_AT:
                 act(workers, kill)
         codes = workers.codes
     known = "starts at step", "lost a worker: ", "leaves after step"
     assert all(note.startswith(known) for note in notes), notes
-    assert gone(*found)
+    assert len(found) == count
+    addresses = json.loads(found[0][1]["TF_CONFIG"])["cluster"]["worker"]
+    assert gone([pid for pid, _ in found], addresses)
     return losses, codes, notes
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory, shards):
     """Losses of two workers that nobody disturbs."""
-    losses, codes, notes = train(tmp_path_factory.mktemp("whole"), shards)
+    losses, codes, notes = train(tmp_path_factory.mktemp("whole"), shards, fork=False)
     assert codes == [0, 0]
     assert notes == ["starts at step 0, one of 2"] * 2
     assert losses[0] == losses[1]
@@ -396,6 +405,7 @@ print("alone", is_chief(tf.distribute.cluster_resolver.TFConfigClusterResolver()
 """
 
 
+@pytest.mark.usefixtures("forks")
 def test_one_process_is_the_chief_whatever_the_roles_are_called(tmp_path):
     """Worker 0 of a cluster with a chief saved as well, into the same files: both died of it."""
     with Workers(script(tmp_path, ROLES), [TRAIN], count=3) as workers:
@@ -538,6 +548,7 @@ else:
 """
 
 
+@pytest.mark.usefixtures("forks")
 def test_fit_of_keras_does_not_train_on_several_workers(tmp_path):
     """Lesson 11 says so. If this fails, Keras has learned it: mend the lesson."""
     with Workers(script(tmp_path, FIT)) as workers:
