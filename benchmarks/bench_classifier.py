@@ -23,8 +23,10 @@ from keras import initializers, layers
 
 from benchmarks import PYTORCH, pytorch, row
 from benchmarks.clock import BATCH, EVERY, FILTERS, GOAL, SEED, STEPS, Clock, Reached, orders
-from benchmarks.lesson_07_seeds import train_fast
-from libs.datasets import MNIST, Dataset
+from evidence import Lesson
+from evidence.run import played
+from libs.datasets import MNIST
+from libs.training import Rates, Trainer
 
 
 class Falling(keras.optimizers.schedules.LearningRateSchedule):
@@ -124,7 +126,12 @@ def sessions(images, labels, clock):
 
 def fast(images, labels, clock):
     """Train lesson 07's fast network with its own recipe, all the way, and look at its end."""
-    model = train_fast(Dataset(images, np.eye(10, dtype=np.float32)[labels]).train, SEED)
+    names = played(Lesson("07"), "long")
+    model, images = names["pooled"](16, 32, 64), images.reshape(-1, 28, 28, 1)
+    rates = names["up_and_down"](0.01, 1_200)
+    run = model, names["smooth"], keras.optimizers.Adam(Rates(rates)), images
+    trainer = Trainer(*run, np.eye(10, dtype=np.float32)[labels], seed=SEED)
+    trainer.train(steps=len(rates), view=False)
     clock.look(lambda part: model.predict(part.reshape(-1, 28, 28, 1), verbose=0))
 
 

@@ -9,8 +9,14 @@ puts numbers into prose and makes the page *How we know*. ``python -m evidence``
 Test data are read only where asked for by name, ``run NN --test``: cells tagged ``evidence-test``
 run and claims with ``test = true`` are evaluated there alone. Everywhere else a lesson's data have
 no test set.
+
+What takes minutes a seed and is not in the lesson's own cells, such as a recipe trained as long as
+it was published, stands in ``evidence/lessons/NN.py``. ``run NN --long`` runs it after the cells
+tagged ``setup``, in their names, and evaluates the claims with ``long = true``. Such a claim may
+name fewer ``seeds``; prose then says how many.
 """
 
+import ast
 import contextlib
 import hashlib
 import json
@@ -22,6 +28,7 @@ from functools import cached_property
 import nbformat
 import numpy as np
 
+import install
 from libs import ROOT, SEED
 from libs.files import replacing
 
@@ -35,7 +42,8 @@ SEEDS = (SEED, *range(SEED))
 ABOUT = f"""\
 A training begins with random numbers, and so ends a little differently each time. What a lesson
 says of one was measured with {ENOUGH} *seeds* or more. A seed decides all random numbers of a run:
-the first weights, the order of the images. The lessons' own cells were run.
+the first weights, the order of the images. The lessons' own cells were run; where a recipe takes
+minutes a seed, a file beside them, and sometimes fewer seeds: the last column says how many.
 
 *Mean ± deviation* is over the seeds: how much another training would differ, on the same images.
 How much other images would is the *standard error*: 19 times in 20 the accuracy on new ones lies
@@ -72,12 +80,13 @@ class Lesson:
         self.claims, self.holds = read["claims"], read.get("holds", [])
         self.path = next(NOTEBOOKS.glob(f"{number}-*.ipynb"))
         self.file = HERE / "results" / f"{number}.json"
+        self.recipe = source.with_suffix(".py")
 
     @cached_property
     def results(self) -> dict:
-        """Return all runs: of each kind, "validation" and "test", by seed."""
-        empty = {"validation": {}, "test": {}}
-        return json.loads(self.file.read_text("utf-8")) if self.file.is_file() else empty
+        """Return all runs: of each kind, "validation", "test" and "long", by seed."""
+        found = json.loads(self.file.read_text("utf-8")) if self.file.is_file() else {}
+        return {"validation": {}, "test": {}, "long": {}} | found
 
     def names(self, kind: str) -> list[str]:
         """Return the claims that runs of a kind evaluate."""
@@ -85,18 +94,47 @@ class Lesson:
 
     def kind(self, name: str) -> str:
         """Return which runs evaluate a claim."""
-        return "test" if self.claims[name].get("test") else "validation"
+        claim = self.claims[name]
+        return "long" if claim.get("long") else "test" if claim.get("test") else "validation"
+
+    def seeds(self, name: str) -> list[int]:
+        """Return the seeds that a claim needs."""
+        return self.claims[name].get("seeds", list(SEEDS[:ENOUGH]))
+
+    def asked(self, kind: str, seed: int) -> list[str]:
+        """Return the claims that a run evaluates: of a long one those that name its seed."""
+        return [n for n in self.names(kind) if kind != "long" or seed in self.seeds(n)]
 
     def cells(self, kind: str) -> list:
         """Return the cells that runs of a kind execute.
 
         Exercises and their checks are among them, unfilled: what follows asks what they found.
         """
-        wanted = {"setup", "exercise", "check", "evidence"}
+        wanted = {"setup", "exercise", "check"} | ({"evidence"} if kind != "long" else set())
         wanted |= {"evidence-test"} if kind == "test" else set()
         listed = nbformat.read(self.path, as_version=4).cells
         code = [cell for cell in listed if cell.cell_type == "code" and cell.id != "setup"]
-        return [cell for cell in code if wanted & set(cell.metadata.get("tags", []))]
+        found = [cell for cell in code if wanted & set(cell.metadata.get("tags", []))]
+        if kind == "long":
+            recipe = self.recipe.read_text("utf-8")
+            found.append(nbformat.v4.new_code_cell(recipe, id="recipe", metadata={"tags": []}))
+        return found
+
+    def used(self, text: str) -> list[str]:
+        """Return the statements of setup cells that a text's names lead to, but for imports.
+
+        A long run is stale when one of them changes, not when anything in these cells does.
+        """
+        cells = (cell.source for cell in self.cells("long") if "setup" in cell.metadata.tags)
+        found = [s for source in cells for s in ast.parse(source).body]
+        found = [s for s in found if not isinstance(s, ast.Import | ast.ImportFrom)]
+        names, before = _names(ast.parse(text), ast.Load), None
+        while names != before:
+            before = set(names)
+            for statement in found:
+                if _makes(statement) & names:
+                    names |= _names(statement, ast.Load)
+        return [ast.unparse(statement) for statement in found if _makes(statement) & names]
 
     @cached_property
     def solutions(self) -> dict[str, str]:
@@ -107,8 +145,13 @@ class Lesson:
 
     def digest(self, kind: str) -> str:
         """Return what changes if the numbers might: not by comments, nor by a score to beat."""
-        cells = (c for c in self.cells(kind) if not {"exercise", "check"} & {*c.metadata.tags})
-        sources = [c.source for c in cells] + [self.claims[n]["value"] for n in self.names(kind)]
+        values = [self.claims[n]["value"] for n in self.names(kind)]
+        if kind == "long":
+            recipe = self.recipe.read_text("utf-8")
+            sources = [*self.used("\n".join([recipe, *values])), recipe, *values]
+        else:
+            idle = {"exercise", "check"}
+            sources = [c.source for c in self.cells(kind) if not idle & {*c.metadata.tags}] + values
         asked = re.findall(r"\bsolved\(\W*(\w+)", "\n".join(sources))
         sources += [self.solutions[name] for name in asked]
         lines = (line.rstrip() for source in sources for line in source.splitlines())
@@ -119,7 +162,7 @@ class Lesson:
     def stale(self, kind: str, seed: int) -> str:
         """Say why a run has to be made again; "" if not."""
         run = self.results[kind].get(str(seed))
-        if run is None:
+        if run is None or any(name not in run["values"] for name in self.asked(kind, seed)):
             return "not run"
         if run["cells"] != self.digest(kind):
             return "older than its cells"
@@ -129,22 +172,23 @@ class Lesson:
         """Say of a claim whether its evidence is fresh and enough."""
         kind = self.kind(name)
         found = [self.stale(kind, seed) for seed in self.results[kind]]
-        return next(filter(None, found), "fresh" if len(found) >= ENOUGH else "too few seeds")
+        enough = len(self.values(name)) >= len(self.seeds(name))
+        return next(filter(None, found), "fresh" if enough else "too few seeds")
 
     @contextlib.contextmanager
     def alone(self):
         """Keep other runs of the lesson out meanwhile: each would write over what they keep."""
         lock = self.file.with_suffix(".lock")
         lock.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.touch(exist_ok=False)
-        except FileExistsError:
-            advice = "Wait until that has ended; if none is running, remove the file."
-            raise ValueError(f"lesson {self.number} is run elsewhere: {lock}. {advice}") from None
-        try:
+        with lock.open("ab") as file:  # the system lets go of it where a run is killed
+            try:
+                install.take(file.fileno())
+            except BlockingIOError:
+                advice = "Wait until that has ended."
+                raise ValueError(f"lesson {self.number} is run elsewhere. {advice}") from None
+            except OSError:
+                pass  # a file system without locks
             yield
-        finally:
-            lock.unlink()
 
     def keep(self, kind: str, seed: int, run: dict) -> None:
         """Add a run to the file of results; it is whole at any time."""
@@ -194,6 +238,17 @@ class Lesson:
             return of[a].mean() - of[b].mean() > 2 * math.hypot(self.error(a), self.error(b))
 
         return bool(eval(when, names | {"beats": beats}))
+
+
+def _names(part: ast.AST, how: type) -> set[str]:
+    """Return the names that are read (ast.Load) or written (ast.Store) in a part of a program."""
+    nodes = [node for node in ast.walk(part) if isinstance(node, ast.Name)]
+    return {node.id for node in nodes if isinstance(node.ctx, how)}
+
+
+def _makes(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement of a cell makes."""
+    return {statement.name} if hasattr(statement, "name") else _names(statement, ast.Store)
 
 
 def filled(text: str) -> str:

@@ -3,6 +3,7 @@
 python -m evidence                every claim: its numbers, seeds, date, whether it is fresh
 python -m evidence run 03         run the seeds that are missing or stale
 python -m evidence run 03 --test  the same, and evaluate what was chosen on the test data
+python -m evidence run 07 --long  recipes that take minutes a seed; they read test data
 python -m evidence write          put the numbers into the lessons and docs/how-we-know.md
 """
 
@@ -25,11 +26,12 @@ def show() -> int:
     for lesson in evidence.lessons():
         for name in lesson.claims:
             runs, state = lesson.results[lesson.kind(name)], lesson.state(name)
-            numbers = lesson.text(name) if len(lesson.values(name)) else "–"
+            count = len(lesson.values(name))
+            numbers = lesson.text(name) if count else "–"
             span = f"[{lesson.text(name, 'range')}]" if numbers != "–" else ""
             last = max((f"{run['date']} {run['commit']}" for run in runs.values()), default="")
             about = f"{lesson.number}.{name}"
-            print(f"{about:26} {numbers:18} {span:22} {len(runs)} seeds  {last:20} {state}")
+            print(f"{about:26} {numbers:18} {span:22} {count} seeds  {last:20} {state}")
             good &= state == "fresh"
     return 0 if good else 1
 
@@ -40,7 +42,10 @@ def run(number: str, count: int, kind: str) -> int:
     if not lesson.names(kind):
         raise ValueError(f"lesson {number} claims nothing on {kind} data.")
     with lesson.alone():
-        todo = [seed for seed in evidence.SEEDS[:count] if lesson.stale(kind, seed)]
+        seeds = evidence.SEEDS[:count]
+        if kind == "long":
+            seeds = sorted({seed for name in lesson.names(kind) for seed in lesson.seeds(name)})
+        todo = [seed for seed in seeds if lesson.stale(kind, seed)]
         for seed in tqdm(todo, unit="seed", desc=f"{number}, {kind}"):
             command = [sys.executable, "-m", "evidence.run", number, str(seed), kind]
             done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -83,12 +88,14 @@ def main(arguments: list[str] | None = None) -> int:
     running = commands.add_parser("run", help="run the seeds that are missing or stale")
     running.add_argument("lessons", nargs="*", help="numbers, such as 03; none for all")
     running.add_argument("--seeds", type=int, default=evidence.ENOUGH, metavar="N")
-    running.add_argument("--test", action="store_true", help="read the test data")
+    either = running.add_mutually_exclusive_group()
+    either.add_argument("--test", action="store_true", help="read the test data")
+    either.add_argument("--long", action="store_true", help="run recipes that take minutes a seed")
     commands.add_parser("write", help="put the numbers into prose")
     asked = parser.parse_args(arguments)
     try:
         if asked.command == "run":
-            kind = "test" if asked.test else "validation"
+            kind = "test" if asked.test else "long" if asked.long else "validation"
             every = [lesson.number for lesson in evidence.lessons() if lesson.names(kind)]
             return max(run(number, asked.seeds, kind) for number in asked.lessons or every)
         return write() if asked.command else show()

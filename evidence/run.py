@@ -25,26 +25,35 @@ def measure(lesson: Lesson, seed: int, kind: str) -> dict[str, float]:
     libs.SEED = seed
     from libs import datasets, notebook  # now that the seed is set
 
-    if kind != "test":
+    if kind == "validation":
         _hide_test_sets(datasets.MNIST, lesson.number)
     os.chdir(lesson.path.parent)
     sys.path.insert(0, str(lesson.path.parent))  # as in a kernel: 11 has a script there
-    names = {"__name__": "evidence", "display": lambda *_, **__: None}
-
-    def solved(name):
-        exec(lesson.solutions[name], own := dict(names))
-        return own[name]
-
-    names["solved"] = solved
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+    with tempfile.TemporaryDirectory() as folder:
         notebook.OUT = Path(folder)
+        names = played(lesson, kind)
+
+        def solved(name):
+            exec(lesson.solutions[name], own := dict(names))
+            return own[name]
+
+        names["solved"] = solved
+        asked = lesson.asked(kind, seed)
+        asked += lesson.names("validation") if kind == "test" else []
+        with contextlib.redirect_stdout(sys.stderr):
+            return {name: float(eval(lesson.claims[name]["value"], names)) for name in asked}
+
+
+def played(lesson: Lesson, kind: str) -> dict:
+    """Return the names that the cells for runs of a kind make, and write to the error stream."""
+    names = {"__name__": "evidence", "display": lambda *_, **__: None}
+    with contextlib.redirect_stdout(sys.stderr):
         for cell in lesson.cells(kind):
             where = f"<cell {cell.id} of lesson {lesson.number}>"
             # where TensorFlow looks for a function's text
             linecache.cache[where] = (0, None, cell.source.splitlines(keepends=True), where)
             exec(compile(cell.source, where, "exec"), names)
-        asked = lesson.names("validation") + (lesson.names("test") if kind == "test" else [])
-        return {name: float(eval(lesson.claims[name]["value"], names)) for name in asked}
+    return names
 
 
 def _hide_test_sets(dataset, number: str) -> None:
@@ -81,10 +90,11 @@ def main(number: str, seed: str, kind: str) -> None:
     """Print a run's entries as JSON, by kind: with test data, what validation says as well."""
     lesson = Lesson(number)
     kinds = [known for known in ("validation", kind) if lesson.names(known)]
+    kinds = ["long"] if kind == "long" else kinds
     runs = {known: {**circumstances(), "cells": lesson.digest(known)} for known in kinds}
     found = {name: float(f"{v:.6g}") for name, v in measure(lesson, int(seed), kind).items()}
     for known, run in runs.items():
-        run["values"] = {name: found[name] for name in lesson.names(known)}
+        run["values"] = {name: found[name] for name in lesson.asked(known, int(seed))}
     print(json.dumps(runs))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import sys
 
 import nbformat
@@ -42,6 +43,12 @@ def test_every_claim_is_fresh_and_has_five_seeds(lesson):
 
 
 @each_lesson
+def test_only_what_takes_minutes_has_fewer_seeds(lesson):
+    few = [name for name in lesson.claims if len(lesson.seeds(name)) < evidence.ENOUGH]
+    assert set(few) <= set(lesson.names("long"))
+
+
+@each_lesson
 def test_what_follows_from_the_numbers_holds(lesson):
     assert [h["says"] for h in lesson.holds if not lesson.true(h["when"])] == []
 
@@ -66,7 +73,7 @@ def test_a_standard_error_stands_beside_each_test_accuracy(path):
             (number, name, form) for _, number, name, form, *_ in evidence.REFERENCE.findall(text)
         ]
         for number, name, _ in found:
-            if evidence.Lesson(number).kind(name) == "test":
+            if evidence.Lesson(number).claims[name].get("test"):
                 assert (number, name, "error") in found, text
 
 
@@ -268,9 +275,95 @@ def test_two_runs_at_once_lose_no_seed(course, monkeypatch, capsys):
     monkeypatch.setattr("evidence.__main__.subprocess.run", Done)
     assert main(["run", "77"]) == 0
     assert refused == [2]
-    assert "lesson 77 is run elsewhere: " in capsys.readouterr().err
+    assert "lesson 77 is run elsewhere. Wait" in capsys.readouterr().err
     assert set(evidence.Lesson("77").results["validation"]) == {"42", "0", "1", "2", "3"}
     assert main(["run", "77"]) == 0  # nobody is kept out afterwards
+
+
+def test_a_killed_run_keeps_nobody_out(course):
+    wait = (
+        "import sys, time, pathlib, evidence; evidence.HERE = pathlib.Path(sys.argv[1])\n"
+        "evidence.NOTEBOOKS = evidence.HERE.parent / 'notebooks'\n"
+        "with evidence.Lesson('77').alone():\n"
+        "    print('inside', flush=True)\n"
+        "    time.sleep(600)"
+    )
+    command = [sys.executable, "-c", wait, evidence.HERE]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as other:
+        try:
+            assert other.stdout.readline() == "inside\n"
+            with pytest.raises(ValueError, match="lesson 77 is run elsewhere"), course.alone():
+                pass
+        finally:
+            other.kill()
+    with course.alone():
+        pass
+
+
+RECIPE = """
+def slow():
+    return found + SEED
+"""
+LONG = """
+[claims.slow]
+says = "what takes an hour"
+value = "slow()"
+long = true
+seeds = [1, 5]
+"""
+
+
+@pytest.fixture
+def long_course(course):
+    """Return the lesson with a recipe, which uses one of two statements of the setup."""
+    edit(course, "from libs import SEED", "from libs import SEED\\nfound = 0.5\\nother = 1")
+    (evidence.HERE / "lessons" / "77.py").write_text(RECIPE, "utf-8")
+    with (evidence.HERE / "lessons" / "77.toml").open("a", encoding="utf-8") as file:
+        file.write(LONG)
+    return evidence.Lesson("77")
+
+
+@pytest.mark.usefixtures("in_this_process")
+def test_a_long_recipe_runs_in_the_lessons_names_and_is_asked_for_by_name(long_course):
+    from evidence.run import measure
+
+    # 0.5 of the setup: cells tagged evidence don't run
+    assert measure(long_course, 5, "long") == {"slow": 5.5}
+    assert measure(long_course, 2, "long") == {}
+    assert set(measure(long_course, 1, "test")) == {"found", "tested"}
+
+
+def test_a_long_run_takes_the_seeds_that_its_claims_name(long_course, monkeypatch):
+    asked = []
+
+    class Done:
+        returncode, stderr = 0, ""
+
+        def __init__(self, command, **_):
+            asked.append(command[-2:])
+            run = {"versions": evidence.locked(), "cells": long_course.digest("long")}
+            self.stdout = json.dumps({"long": run | {"values": {"slow": 1.0}}})
+
+    monkeypatch.setattr("evidence.__main__.subprocess.run", Done)
+    assert main(["run", "77", "--long"]) == 0
+    assert asked == [["1", "long"], ["5", "long"]]
+    assert evidence.Lesson("77").state("slow") == "fresh"
+
+
+def test_a_long_run_is_stale_when_what_its_recipe_uses_changes(long_course):
+    run_of(long_course, 1, "long", slow=1.0)
+    assert long_course.state("slow") == "too few seeds"
+    run_of(long_course, 5, "long", slow=2.0)
+    assert long_course.state("slow") == "fresh"
+    edit(long_course, "other = 1", "other = 2")
+    edit(long_course, "normal(0.9, 0.01)", "normal(0.9, 0.02)")
+    assert long_course.state("slow") == "fresh"
+    edit(long_course, "found = 0.5", "found = 0.6")
+    assert long_course.state("slow") == "older than its cells"
+    edit(long_course, "found = 0.6", "found = 0.5")
+    assert long_course.state("slow") == "fresh"
+    long_course.recipe.write_text(RECIPE.replace("+", "-"), "utf-8")
+    assert long_course.state("slow") == "older than its cells"
 
 
 def test_a_change_that_may_change_numbers_makes_results_stale(course, monkeypatch):
