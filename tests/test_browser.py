@@ -600,6 +600,52 @@ def leave(page):
     pytest.fail("Shift+Tab does not get back to the cell")
 
 
+FOCUSED = (
+    """
+from libs.dashboard import Dashboard
+
+with Dashboard(total=20) as board:
+    for step in range(1, 21):
+        board.update(step, 1 / step)
+""",
+    """
+import numpy as np
+
+from libs.widgets import LatentExplorer
+
+LatentExplorer(lambda code: np.zeros((len(code), 784)), np.zeros((9, 2)), np.zeros(9, int))
+""",
+    """
+from libs.predict import predict
+
+guess = predict("How many per cent?", unit="%")
+""",
+    """
+from libs.notebook import quiz
+
+quiz("03")
+""",
+    "1",
+)
+
+
+def test_escape_leaves_what_is_shown_for_the_notebook(page, lab, home):
+    """Then the arrow keys go from cell to cell again, as after any editor."""
+    write_notebook(home, "escape.ipynb", *FOCUSED)
+    open_notebook(page, lab, "escape.ipynb")
+    run_all(page)
+    shown = (".dashboard input", ".latent-explorer input", ".predict input", ".quiz input")
+    for index, selector in enumerate(shown):
+        page.locator(selector).first.focus()
+        page.wait_for_function(f"({ACTIVE})() === {index}")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(ACTIVE) == index, "an arrow key is the widget's"
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(ACTIVE) == index + 1, f"Escape does not leave {selector}"
+        assert page.evaluate("() => jupyterapp.shell.currentWidget.content.mode") == "command"
+
+
 def test_a_whole_lesson_is_done_by_keyboard(page, lab, home):
     """Lesson 03 from first cell to quiz: predict, write, train, go back in time, answer."""
     path = next(path for path in LESSONS if path.name.startswith("03-"))

@@ -167,8 +167,11 @@ export function mount(place, first) {
     chosen = at >= film.frames.length - 1 ? null : at;
     paint();
   });
-  // arrow keys are the slider's, not the notebook's round it
-  root.addEventListener("keydown", (event) => { if (event.key !== "Escape") event.stopPropagation(); });
+  // arrow keys are the slider's, not the notebook's round it, to which Escape goes back
+  root.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") root.closest(".jp-Cell")?.focus();
+    else event.stopPropagation();
+  });
   let width = 0;
   new ResizeObserver(() => {
     if (root.clientWidth !== width) {

@@ -131,7 +131,8 @@ export function mount(element, { plane, decode }) {
     go(code.map((value, axis) => value + step * way[axis]));
   });
   root.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape") event.stopPropagation(); // not for the notebook round it
+    if (event.key === "Escape") root.closest(".jp-Cell")?.focus(); // back to the notebook round it
+    else event.stopPropagation();
   });
   fields.forEach((input, axis) => input.addEventListener("input", () => {
     if (input.value === "") return; // not a number yet, such as a lone minus

@@ -180,6 +180,7 @@ export function mount(place, { question, said = null, locked = false, commit }) 
   });
   form.addEventListener("keydown", (event) => {
     event.stopPropagation(); // arrow keys and letters are the form's, not the notebook's round it
+    if (event.key === "Escape") form.closest(".jp-Cell")?.focus();
     if (event.key !== "Enter" || event.target === button) return;
     event.preventDefault();
     send();

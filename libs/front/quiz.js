@@ -69,8 +69,11 @@ function form(question, heading, group) {
       words,
     ), 50);
   });
-  // arrow keys and letters are the form's, not the notebook's round it
-  all.addEventListener("keydown", (event) => event.stopPropagation());
+  // arrow keys and letters are the form's, not the notebook's round it, to which Escape goes back
+  all.addEventListener("keydown", (event) => {
+    event.stopPropagation();
+    if (event.key === "Escape") all.closest(".jp-Cell")?.focus();
+  });
   return all;
 }
 
