@@ -17,7 +17,8 @@ from packaging.utils import canonicalize_name
 from project import WORKFLOWS
 
 from libs import ROOT
-from tools import colab, pretend_colab, setup_cell
+from tools import colab, pretend_colab, setup_cell, workspace
+from tools.translation import lesson_paragraphs
 
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9][0-9]*-*.ipynb"))
 GOOGLE = "calls = []\n\ndef enable_custom_widget_manager():\n    calls.append(1)\n"
@@ -54,15 +55,16 @@ def copied(tmp_path_factory):
     shutil.copytree(ROOT / "notebooks", root / "notebooks", ignore=hidden)
     shutil.copytree(ROOT / ".github" / "workflows", root / ".github" / "workflows")
     (root / "tools").mkdir()
-    for name in ("tools/setup_cell.py", "README.md", "pyproject.toml"):
+    for name in ("tools/setup_cell.py", "tools/workspace.py", "README.md", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
     return root
 
 
-def write(root, address=setup_cell.ADDRESS):
-    """Run the tool with an address in pyproject.toml; return the files that it wrote."""
+def write(root, address=setup_cell.ADDRESS, site=setup_cell.SITE):
+    """Run the tool with addresses in pyproject.toml; return the files that it wrote."""
     project = (root / "pyproject.toml").read_text("utf-8")
-    project = re.sub("^Repository = .*$", f'Repository = "{address}"', project, flags=re.MULTILINE)
+    addresses = f'Repository = "{address}"\n' + f'Documentation = "{site}"\n' * bool(site)
+    project = re.sub(r"(?m)^Repository = .*\n(Documentation = .*\n)?", addresses, project)
     (root / "pyproject.toml").write_text(project, "utf-8")
     command = [sys.executable, "tools/setup_cell.py"]
     return set(subprocess.check_output(command, cwd=root, text=True).split())
@@ -75,7 +77,8 @@ def test_another_address_is_written_everywhere_and_only_once(copied):
     lessons = {f"notebooks/{path.name}" for path in LESSONS[:2]}
     workflows = {f".github/workflows/{name}.yml" for name in ("gpu", "nightly", "site")}
     assert write(copied) == set()
-    assert write(copied, COPY) == {"README.md", *lessons, *workflows}
+    there = "https://a-school.example/dl"
+    assert write(copied, COPY, there) == {"README.md", *lessons, *workflows}
     for path in [p for p in copied.rglob("*") if p.is_file()]:
         assert setup_cell.NAME.encode() not in path.read_bytes(), path
     readme = (copied / "README.md").read_text("utf-8")
@@ -84,12 +87,39 @@ def test_another_address_is_written_everywhere_and_only_once(copied):
         lesson = LESSONS[0].name if name == "README.md" else name.removeprefix("notebooks/")
         assert f"github/a-school/dl.2027/blob/main/notebooks/{lesson})" in text
         assert f"gh/a-school/dl.2027/main?labpath=notebooks/{lesson})" in text
+        page = f"{there}/notebooks/{lesson.removesuffix('.ipynb')}.html"
+        assert text.count(page) == text.count("<summary>Hint 1</summary>")
     assert f"git clone {COPY}\ncd dl.2027\n" in readme
     for name in workflows:
         asked = re.findall("github.repository == .*", (copied / name).read_text("utf-8"))
         assert set(asked) == {"github.repository == 'a-school/dl.2027'"}
     for end in ("", "/", ".git", ".git/"):
-        assert write(copied, COPY + end) == set(), end
+        assert write(copied, COPY + end, f"{there}/") == set(), end
+    # without a site no line leads there, and nothing else changes
+    before = {name: (copied / name).read_text("utf-8") for name in lessons}
+    assert write(copied, COPY, "") == lessons
+    for name, text in before.items():
+        now = (copied / name).read_text("utf-8")
+        assert there not in now
+        assert now == re.sub(r'    "\*Not folded\? .*\n    "\\n",\n', "", text)
+    assert write(copied, COPY, there) == lessons
+
+
+def test_who_reads_where_nothing_folds_is_led_to_the_site_and_nobody_else(tmp_path):
+    lesson = "03-logistic-regression"
+    stored = ROOT / "notebooks" / f"{lesson}.ipynb"
+    cells = json.loads(stored.read_text("utf-8"))["cells"]
+    texts = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"]
+    folds = [text for text in texts if "<summary>Solution</summary>" in text]
+    assert len(folds) >= 3
+    assert folds == [setup_cell.with_way(text, stored.name) for text in folds]
+    for text in folds:
+        assert f"[the site]({setup_cell.SITE}/notebooks/{lesson}.html)" in text.splitlines()[0]
+    copy = workspace.unrun(workspace.read(stored)).decode()  # work/'s, and the site's to take along
+    assert setup_cell.SITE not in copy
+    assert copy.count("<summary>Solution</summary>") == len(folds)
+    for text in (*lesson_paragraphs(lesson), *map(workspace.without_way, texts)):
+        assert setup_cell.SITE not in text
 
 
 def test_a_copied_lesson_links_to_itself(copied):

@@ -1,14 +1,17 @@
 """Print how long each lesson is: cells, words to read, lines of code; a sitting has a limit.
 
 ``python -m tools.counts`` lists all of them, ``python -m tools.counts 03`` one. All is counted: of
-markdown whatever stands between spaces, formulas and links as well; of code every line that is not
-empty, with what is folded and the setup cell.
+markdown whatever stands between spaces, formulas and links as well, but for the line that a
+learner's copy leaves out (``workspace.without_way``); of code every line that is not empty, with
+what is folded and the setup cell.
 """
 
 import sys
 from pathlib import Path
 
 import nbformat
+
+from tools.workspace import without_way
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 #: What a learner does in 60 to 90 minutes.
@@ -18,7 +21,8 @@ LIMITS = {"cells": 95, "words": 2_600, "lines of code": 450}
 def counts(path: Path) -> dict[str, int]:
     """Return a lesson's numbers, named as in :data:`LIMITS`."""
     cells = nbformat.read(path, as_version=4).cells
-    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    texts = (without_way(cell.source) for cell in cells if cell.cell_type == "markdown")
+    words = sum(len(text.split()) for text in texts)
     code = [line for c in cells if c.cell_type == "code" for line in c.source.splitlines()]
     return {
         "cells": len(cells),

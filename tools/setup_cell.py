@@ -2,23 +2,29 @@
 
     python tools/setup_cell.py
 
-The cell is the first of each lesson's code, and the same in all. The address stands in
-pyproject.toml; who teaches from a copy changes it there and runs this, as does who copies a lesson
-to write another: its links to Colab and Binder then lead to the new one. The cell comes with its
-output, ``Ready.``; all other outputs are kept, and execution counts are renumbered.
+The cell is the first of each lesson's code, and the same in all. The addresses, of the repository
+and of the site, stand in pyproject.toml; who teaches from a copy changes them there and runs this,
+as does who copies a lesson to write another: its links to Colab and Binder then lead to the new
+one. Above hints and solutions a line leads to the lesson's page on the site, for who reads it where
+nothing folds; copies and pages are without it, and so are lessons if there is no site's address.
+The cell comes with its output, ``Ready.``; all other outputs are kept, and execution counts are
+renumbered.
 """
 
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ADDRESS = (
-    tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]["Repository"]
-    .removesuffix("/")
-    .removesuffix(".git")
-)
+sys.path.insert(0, str(ROOT))
+
+from tools.workspace import without_way  # noqa: E402, the folder must be known first
+
+URLS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["urls"]
+ADDRESS = URLS["Repository"].removesuffix("/").removesuffix(".git")
+SITE = URLS.get("Documentation", "").removesuffix("/")
 NAME = ADDRESS.removeprefix("https://github.com/")
 FOLDER = NAME.partition("/")[2]
 
@@ -70,6 +76,15 @@ def addressed(text: str, lesson: str) -> str:
     return text
 
 
+def with_way(text: str, lesson: str) -> str:
+    """Return a cell's text, led by a line to the lesson's page if it folds and there is a site."""
+    text = without_way(text)
+    if not (SITE and text.startswith("<details>")):
+        return text
+    page = f"{SITE}/notebooks/{Path(lesson).stem}.html"
+    return f"*Not folded? Solutions show here; [the site]({page}) hides them.*\n\n{text}"
+
+
 def with_setup(notebook: dict, lesson: str) -> dict:
     """Return a lesson with the setup cell and its own links, its execution counts renumbered."""
     cells = [cell for cell in notebook["cells"] if cell.get("id") != CELL["id"]]
@@ -78,7 +93,8 @@ def with_setup(notebook: dict, lesson: str) -> dict:
     count = 0
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            cell["source"] = addressed("".join(cell["source"]), lesson).splitlines(keepends=True)
+            text = with_way(addressed("".join(cell["source"]), lesson), lesson)
+            cell["source"] = text.splitlines(keepends=True)
         elif "".join(cell["source"]).strip():
             count += 1
             cell["execution_count"] = count

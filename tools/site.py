@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from grader.trusted.latex import mathml
 from tools.translation import LOCALE, Translator, languages, lessons_in, missing, quiz_texts
-from tools.workspace import lessons, unrun
+from tools.workspace import lessons, read, unrun, without_way
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
@@ -81,7 +81,8 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
         tags = cell.metadata.setdefault("tags", [])
         if cell.cell_type == "markdown":
             asked = asked or "**Predict first.**" in cell.source
-            cell.source = cell.source.replace("](../docs/", "](../")  # pages of docs/ lie above
+            # pages of docs/ lie above
+            cell.source = without_way(cell.source).replace("](../docs/", "](../")
             continue
         cell.source = without_claims(cell.source)
         if not cell.source or cell.get("id") == "setup":
@@ -106,7 +107,7 @@ def offer(lesson: str, opening, folder: Path) -> None:
     if binder:
         folder.mkdir(parents=True, exist_ok=True)
         path = ROOT / "notebooks" / f"{lesson}.ipynb"
-        (folder / path.name).write_bytes(unrun(json.loads(path.read_text("utf-8"))))
+        (folder / path.name).write_bytes(unrun(read(path)))
         link = f'<a download href="../_static/lessons/{path.name}">Download</a>'
         ours = f'{binder[0]}<span class="download"> · {link}</span>'
         opening.source = opening.source.replace(binder[0], ours)
@@ -296,7 +297,7 @@ def write_translated(language: str, pages: Path) -> None:
         notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
         for cell in notebook.cells:
             if cell.cell_type == "markdown":
-                cell.source = translator.cell(cell.source)
+                cell.source = translator.cell(without_way(cell.source))
         titles.append(re.search(r"(?m)^# (.+)$", notebook.cells[0].source)[1])
         HEADINGS.update(translator.headings)
         as_page(lesson, notebook, pages / "_static" / "pictures")

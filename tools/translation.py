@@ -26,6 +26,7 @@ from babel.messages.pofile import read_po, write_po
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from libs.files import replacing
+from tools.workspace import without_way
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "docs" / "locale"
@@ -73,7 +74,7 @@ def lesson_paragraphs(lesson: str) -> list[str]:
     if lesson == "front":
         return [message.id for message in read_catalogue(LOCALE / "front.pot") if message.id]
     notebook = nbformat.read(ROOT / "notebooks" / f"{lesson}.ipynb", as_version=4)
-    cells = (cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    cells = (without_way(cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
     own = [text for source in cells for text in paragraphs(source)]
     return [*own, *filter(_says, quiz_texts(questions(lesson)))]
 

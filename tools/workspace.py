@@ -18,6 +18,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import runpy
 import sys
 from datetime import date, datetime
@@ -51,10 +52,20 @@ def read(path: Path) -> dict | str:
     notebook = json.loads(text)
     try:
         for cell in notebook["cells"]:
-            cell["cell_type"], source(cell)
+            text = source(cell)
+            if cell["cell_type"] == "markdown" and without_way(text) != text:
+                cell["source"] = without_way(text)
     except (TypeError, KeyError):
         raise ValueError("not a notebook in the current format") from None
     return notebook
+
+
+def without_way(text: str) -> str:
+    """Return a cell's text without the line that leads to the site (``tools/setup_cell.py``).
+
+    It is for who reads a lesson where nothing folds, not for copies, pages and translations.
+    """
+    return re.sub(r"\A\*Not folded\? .*\n+", "", text)
 
 
 def source(cell: dict) -> str:
