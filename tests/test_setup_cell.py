@@ -216,7 +216,7 @@ def test_a_kernel_without_the_course_says_which_to_choose(lesson, other, tmp_pat
         assert what in advice
     waits = "This lesson waits for a kernel that has the course.\n"
     for outputs in (first[1:], *later):  # no traceback, in no cell
-        assert [output.get("text") for output in outputs] == [waits]
+        assert "".join(output.get("text", "") for output in outputs) == waits
 
 
 def test_a_mistake_of_the_learner_s_is_still_told_there(other, tmp_path, monkeypatch):
