@@ -2,14 +2,19 @@
 //
 // `make site` joins libs/front's `pad` and `explorer`, this file and play.js in one script.
 
-/** Return a layer with its weights as numbers: deflated, a byte each, times one scale a column. */
+const bytesOf = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+const floats = (text) => text && new Float32Array(bytesOf(text).buffer);
+
+/** Return a layer with its weights as numbers: deflated, a byte or two each, times one scale a column. */
 export async function unpack(layer) {
-  const packed = Uint8Array.from(atob(layer.weights), (letter) => letter.charCodeAt(0));
-  const flow = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Int8Array(await new Response(flow).arrayBuffer());
-  const columns = layer.scale.length;
-  const weights = Float64Array.from(bytes, (byte, i) => byte * layer.scale[i % columns]);
-  return { ...layer, weights };
+  const flow = new Blob([bytesOf(layer.weights)]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const bytes = new Uint8Array(await new Response(flow).arrayBuffer());
+  const [scale, bias, gain] = [layer.scale, layer.bias, layer.gain].map(floats);
+  const n = layer.shape.reduce((a, b) => a * b);
+  const high = new Int8Array(bytes.buffer, 0, n); // then, if there are two, all low ones
+  const whole = bytes.length > n ? (byte, i) => 256 * byte + bytes[n + i] : (byte) => byte;
+  const weights = Float64Array.from(high, (byte, i) => whole(byte, i) * scale[i % scale.length]);
+  return { ...layer, weights, bias, gain };
 }
 
 /** Multiply numbers [n] with weights [n, m]. */
