@@ -49,6 +49,7 @@ html_theme_options = {
     "use_download_button": False,
     "show_toc_level": 2,
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # a second field to search with, in a bar above each page
 }
 html_context = {"default_mode": "auto"}
 pygments_style = "a11y-high-contrast-light"

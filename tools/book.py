@@ -7,7 +7,6 @@ folded on a page stands at its chapter's end (hints, solutions, a quiz's answers
 
 import argparse
 import html
-import re
 import shutil
 import sys
 import time
@@ -91,8 +90,6 @@ def as_chapter(name: str, inside: Sequence[str], stills: Path) -> Tag:
         tag["id"] = _place(name, tag["id"])
     for link in chapter.find_all("a", href=True):
         _lead(link, name, inside)
-    for words in chapter.find_all(string=re.compile("You had not committed a prediction. ")):
-        words.replace_with(words.partition("You had not committed a prediction. ")[2])
     _unfold(chapter, name)
     return chapter
 

@@ -97,8 +97,21 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
             tags.append("hide-output")
             asked = False
         for output in shown:
+            if "data" in output:
+                output.data.update({kind: as_read(text) for kind, text in output.data.items()})
             if page := output.get("data", {}).get("text/html"):
                 output.data["text/html"] = _PICTURE.sub(lambda m: _stored(m, folder), page)
+
+
+def as_read(shown):
+    """Return what a cell shows, without a word on predictions that no one who reads can make."""
+    if not isinstance(shown, str):
+        return shown
+    shown = shown.replace("You had not committed a prediction. ", "")
+    table = re.sub(r"^\*\*0 of \d+ predictions were right\.\*\*\n+", "", shown)
+    if table != shown:  # its columns: question, what was said, what is right, and whether it was
+        table = re.sub(r"(?m)^\| (.*) \| [^|]* \| ([^|]*) \| [^|]*\|$", r"| \1 | \2 |", table)
+    return table
 
 
 def offer(lesson: str, opening, folder: Path) -> None:
