@@ -433,6 +433,74 @@ def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch
             assert re.search(says, verdict.message), f"{verdict!r} does not say {says}:\n{source}"
 
 
+def sections(path):
+    """Return the code of each section, by heading; an exercise ends none."""
+    found, open_ones = {}, []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "code":
+            for _, heading in open_ones:
+                found[heading].append(cell.source)
+            continue
+        prose = re.sub(r"```.*?```", "", cell.source, flags=re.DOTALL)
+        for marks, heading in re.findall(r"^(#+) (.+)$", prose, flags=re.MULTILINE):
+            if not heading.startswith("Try it:"):
+                open_ones = [one for one in open_ones if len(one[0]) < len(marks)]
+                open_ones.append((marks, heading))
+                found.setdefault(heading, [])
+    return found
+
+
+def systems(text):
+    """Return ARCHITECTURE's systems: (what, lesson, section, file, anchor, code)."""
+    table = text.split("## Where each system runs")[1].split("\n## ")[0]
+    cell = r"\| (.+) \| \[(\w+), \*(.+)\*\]\(notebooks/([^)#]+)#([^)]+)\) \| `(.+)` \|"
+    rows = [line for line in table.splitlines() if line.startswith("|")][2:]
+    found = [re.fullmatch(cell, row) for row in rows]
+    assert all(found), [row for row, match in zip(rows, found, strict=True) if not match]
+    return [match.groups() for match in found]
+
+
+def missing(text, folder):
+    """Return what is wrong with ARCHITECTURE's table of systems."""
+    wrong = []
+    for what, lesson, section, file, anchor, code in systems(text):
+        path = folder / file
+        if number(file) != lesson or not path.is_file():
+            wrong.append(f"{what}: no notebook {file} of lesson {lesson}")
+        elif anchor != section.replace(" ", "-") or section not in sections(path):
+            wrong.append(f"{what}: {file} has no section {section!r}")
+        elif not any(code in source for source in sections(path)[section]):
+            wrong.append(f"{what}: no cell of {file}, {section!r}, has {code}")
+    return wrong
+
+
+def test_every_system_runs_where_the_table_says():
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    assert missing(text, ROOT / "notebooks") == []
+    lessons = {lesson[:2] for _, lesson, *_ in systems(text)}
+    assert lessons == {number(path.stem)[:2] for path in LESSONS} - {"00"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("[03, *The trap*]", "[04, *The trap*]", "no notebook 03-logistic-regression.ipynb of"),
+        ("*The trap*", "*The tramp*", "no section 'The tramp'"),
+        (
+            "`naive_loss`",
+            "`naive_los_`",
+            "no cell of 03-logistic-regression.ipynb, 'The trap', has",
+        ),
+        ("ipynb#The-trap", "ipynb#The-data", "no section 'The trap'"),
+    ],
+)
+def test_a_system_that_is_gone_is_missed(old, new, complaint):
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    assert old in text
+    (found,) = missing(text.replace(old, new), ROOT / "notebooks")
+    assert complaint in found
+
+
 @each_lesson
 def test_its_checks_name_what_learners_get_wrong(path):
     """Each exercise has three wrong answers or more; those that have none yet are listed."""
