@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import io
 import json
 import os
 import re
@@ -14,9 +15,11 @@ from pathlib import Path
 
 import nbformat
 import psutil
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from grader import ROOT
+from grader.__main__ import main
 from grader.assignment import Assignment
 from grader.files import digest
 from grader.submission import grade_id
@@ -196,6 +199,25 @@ def start_grading(root: Path, workers: int = 2, begin=(), **environment) -> subp
         text=True,
         env={**os.environ, **environment},
     )
+
+
+def in_this_process(words: list[str], folder: Path) -> str:
+    """Run a command of the grader as it is typed in a folder, without starting Python anew."""
+    said, complained = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        contextlib.chdir(folder),
+        contextlib.redirect_stdout(said),
+        contextlib.redirect_stderr(complained),
+    ):
+        patch.setattr(sys, "argv", ["grader", *words])
+        status = main()
+    texts = []
+    for stream in (said, complained):
+        stream.seek(0)
+        texts.append(stream.read())
+    assert status == 0, f"{words}\n{texts[0]}\n{texts[1]}"
+    return texts[0]
 
 
 def inherit() -> None:

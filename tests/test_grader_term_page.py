@@ -1,19 +1,16 @@
 """homework/TERM.md: each of its commands is run, with six people and small assignments."""
 
-import contextlib
-import io
 import re
 import runpy
 import shlex
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 import term
-from grader_mini import SETUP, write_course
+from grader_mini import SETUP, in_this_process, write_course
 
-from grader.__main__ import main, parser
+from grader.__main__ import parser
 from grader.submission import grade_id
 from libs import ROOT
 
@@ -51,31 +48,16 @@ def cut_down(folder: Path) -> Path:
     return folder
 
 
-def in_this_process(words: list[str], root: Path) -> str:
-    """Run a command as it is typed, without starting Python anew, nor two workers for six."""
-    words = ["1" if word == "2" else word for word in words]
-    said, complained = (io.TextIOWrapper(io.BytesIO(), "utf-8") for _ in range(2))
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        contextlib.chdir(root),
-        contextlib.redirect_stdout(said),
-        contextlib.redirect_stderr(complained),
-    ):
-        patch.setattr(sys, "argv", ["grader", *words])
-        status = main()
-    texts = []
-    for stream in (said, complained):
-        stream.seek(0)
-        texts.append(stream.read())
-    assert status == 0, f"{words}\n{texts[0]}\n{texts[1]}"
-    return texts[0]
+def run(words: list[str], root: Path) -> str:
+    """Run a command as it is typed, without two workers for six."""
+    return in_this_process(["1" if word == "2" else word for word in words], root)
 
 
 @pytest.mark.sandbox
 @pytest.mark.slow
 def test_a_term_goes_as_the_page_says(tmp_path):
     term.prepare(tmp_path, cut_down(tmp_path))
-    done = list(term.go_through(tmp_path, SIZE, in_this_process))
+    done = list(term.go_through(tmp_path, SIZE, run))
     assert [step["line"] for step in done] == [
         "\n".join(step) for step in term.steps(term.PAGE.read_text("utf-8"), SIZE)
     ]
