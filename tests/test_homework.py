@@ -144,6 +144,15 @@ def test_hidden_data_is_not_in_the_sandbox(outputs):
     assert HIDDEN not in seen.text
 
 
+def test_numpy_starts_no_thread_that_waits(outputs):
+    count = "len(os.listdir('/proc/self/task'))"
+    product = "np.ones((700, 700)) @ np.ones((700, 700))"
+    source = (
+        f"import os\n\nimport numpy as np\n\nbefore = {count}\n{product}\nprint({count} - before)"
+    )
+    assert [output.text for output in outputs(source)] == ["0\n"]
+
+
 @pytest.mark.parametrize(
     ("source", "text"),
     [

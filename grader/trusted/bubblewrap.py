@@ -236,10 +236,11 @@ def command(
         "MPLCONFIGDIR": f"{home}/.matplotlib",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
     }
-    # a graded result must not depend on how many cores the grading machine has
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    threads += ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    for name, value in [*environment.items(), *((name, "2") for name in threads)]:
+    # a graded result must not depend on how many cores the grading machine has; OpenBLAS takes no
+    # more threads than a worker has cores, whatever is said, and they use up time while they wait
+    environment |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    environment |= dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), "2")
+    for name, value in environment.items():
         line += ["--setenv", name, value]
     line += [
         "--chdir",
