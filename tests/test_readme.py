@@ -9,11 +9,13 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from markdown_it import MarkdownIt
 from PIL import Image
 from project import TEST, read, targets
+from test_notebooks import anchors as anchors_of_notebook
 
 from libs import ROOT, data_files
 
@@ -36,6 +38,8 @@ def tokens(page):
 
 def anchors(page):
     """Return the names that the headings of a page can be linked by, as GitHub makes them."""
+    if page.suffix == ".ipynb":
+        return anchors_of_notebook(page)
     blocks = MARKDOWN.parse(read(page))
     headings = [b.content for a, b in itertools.pairwise(blocks) if "heading" in a.type]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -51,7 +55,7 @@ def test_links_of_a_page_resolve_and_its_pictures_have_alternative_text(page):
         if not link or link.startswith(("https://", "mailto:", "%7Baddress%7D")):
             continue
         assert not link.startswith("http:"), f"{link} is not encrypted"
-        file, _, anchor = link.partition("#")
+        file, _, anchor = unquote(link).partition("#")
         target = page.parent / file if file else page
         assert target.exists(), f"{link} leads nowhere"
         assert not anchor or anchor in anchors(target), f"{link}: no such heading"
