@@ -88,11 +88,11 @@ def test_a_students_copy_passes_the_rules_and_can_release_nothing(copied):
     assert done.returncode == 1
     assert "homework has no folder named source. Name the course" in done.stderr
     assert done.stderr.count("\n") == 1
-    rules = [f"tests/test_{name}.py" for name in RULES]
-    done = python("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", *rules)
+    # all are collected, which fails where one can't be; the rules are run
+    rules = " or ".join(f"test_{name}.py" for name in RULES)
+    done = python("-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", "-k", rules, "tests")
     assert done.returncode == 0, done.stdout[-3000:]
-    done = python("-m", "pytest", "-q", "-n0", "--collect-only", "-p", "no:cacheprovider", "tests")
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert re.search(r"\d\d passed, \d{3,} deselected", done.stdout), done.stdout[-3000:]
 
 
 def test_a_copy_goes_into_no_folder_that_has_something(tmp_path):

@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.special import softmax
 
-from libs import SEED
+from libs import ROOT, SEED
 from libs.datasets import MNIST
 from libs.gif import Gif, build_gif
 from libs.utils import montage
 
-SAVE_TO = Path(__file__).resolve().parent.parent / "docs" / "readme.gif"
+SAVE_TO = ROOT / "docs" / "readme.gif"
 RATE, BATCH, DIGITS = 0.5, 100, 49
 #: Steps after which a frame is taken: each at first, then ever fewer.
 STEPS = sorted({round(step) for step in np.geomspace(1, 1100, 56)} | {0})

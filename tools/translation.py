@@ -25,10 +25,10 @@ from babel.messages.pofile import read_po, write_po
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from libs import ROOT
 from libs.files import replacing
 from tools.workspace import without_way
 
-ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "docs" / "locale"
 # what stands between two texts: code, formulas, the links to Colab and Binder, empty lines, and
 # what begins an item or a row
