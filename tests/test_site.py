@@ -34,6 +34,8 @@ NAMES += [
 # how each page is looked at, and whether axe judges it there: each theme and each layout, once
 LOOKS = [(1366, "light", True), (768, "light", False), (390, "light", False), (360, "light", False)]
 LOOKS += [(1366, "dark", False), (768, "dark", True), (390, "dark", False), (360, "dark", True)]
+# text that paper would cut off
+CUT = "(all) => all.filter((p) => p.scrollWidth > p.clientWidth + 1).map((p) => p.innerText)"
 
 
 class Page(HTMLParser):
@@ -172,6 +174,7 @@ def test_a_page_is_for_everyone(opened, name):
     page.emulate_media(media="print", color_scheme="light")
     assert page.evaluate("document.documentElement.scrollWidth") <= 718, "printed"
     assert not page.locator(".bd-sidebar-primary, .bd-header-article button").first.is_visible()
+    assert page.locator("article pre").evaluate_all(CUT) == []
 
 
 @pytest.mark.parametrize(
