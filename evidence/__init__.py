@@ -10,10 +10,11 @@ Test data are read only where asked for by name, ``run NN --test``: cells tagged
 run and claims with ``test = true`` are evaluated there alone. Everywhere else a lesson's data have
 no test set.
 
-What takes minutes a seed and is not in the lesson's own cells, such as a recipe trained as long as
-it was published, stands in ``evidence/lessons/NN.py``. ``run NN --long`` runs it after the cells
-tagged ``setup``, in their names, and evaluates the claims with ``long = true``. Such a claim may
-name fewer ``seeds``; prose then says how many.
+What is in none of the lesson's own cells, such as a recipe trained as long as it was published, or
+what a hint says of another way, is a claim with ``long = true``. ``run NN --long`` evaluates it
+after the cells tagged ``setup`` and what stands in ``evidence/lessons/NN.py``, in their names. Such
+a claim may name its ``seeds``: few where one takes minutes (prose then says how many), one where
+nothing is random.
 """
 
 import ast
@@ -42,8 +43,8 @@ SEEDS = (SEED, *range(SEED))
 ABOUT = f"""\
 A training begins with random numbers, and so ends a little differently each time. What a lesson
 says of one was measured with {ENOUGH} *seeds* or more. A seed decides all random numbers of a run:
-the first weights, the order of the images. The lessons' own cells were run; where a recipe takes
-minutes a seed, a file beside them, and sometimes fewer seeds: the last column says how many.
+the first weights, the order of the images. The lessons' own cells were run. The last column says
+how many seeds; fewer where one takes minutes, one where nothing is random.
 
 *Mean ± deviation* is over the seeds: how much another training would differ, on the same images.
 How much other images would is the *standard error*: 19 times in 20 the accuracy on new ones lies
@@ -115,18 +116,17 @@ class Lesson:
         listed = nbformat.read(self.path, as_version=4).cells
         code = [cell for cell in listed if cell.cell_type == "code" and cell.id != "setup"]
         found = [cell for cell in code if wanted & set(cell.metadata.get("tags", []))]
-        if kind == "long":
+        if kind == "long" and self.recipe.is_file():
             recipe = self.recipe.read_text("utf-8")
             found.append(nbformat.v4.new_code_cell(recipe, id="recipe", metadata={"tags": []}))
         return found
 
     def used(self, text: str) -> list[str]:
-        """Return the statements of setup cells that a text's names lead to, but for imports.
+        """Return the statements of cells for long runs that a text's names lead to, but imports.
 
         A long run is stale when one of them changes, not when anything in these cells does.
         """
-        cells = (cell.source for cell in self.cells("long") if "setup" in cell.metadata.tags)
-        found = [s for source in cells for s in ast.parse(source).body]
+        found = [s for cell in self.cells("long") for s in ast.parse(cell.source).body]
         found = [s for s in found if not isinstance(s, ast.Import | ast.ImportFrom)]
         names, before = _names(ast.parse(text), ast.Load), None
         while names != before:
@@ -141,14 +141,14 @@ class Lesson:
         """Return the worked solution of each exercise, by its function's name."""
         text = "\n".join(cell.source for cell in nbformat.read(self.path, as_version=4).cells)
         code = re.findall(r"Solution</summary>\s+```python\n(.*?)```", text, re.DOTALL)
-        return {re.search(r"^def (\w+)", block, re.MULTILINE)[1]: block for block in code}
+        first = ((re.search(r"^def (\w+)", block, re.MULTILINE), block) for block in code)
+        return {found[1]: block for found, block in first if found}
 
     def digest(self, kind: str) -> str:
         """Return what changes if the numbers might: not by comments, nor by a score to beat."""
         values = [self.claims[n]["value"] for n in self.names(kind)]
         if kind == "long":
-            recipe = self.recipe.read_text("utf-8")
-            sources = [*self.used("\n".join([recipe, *values])), recipe, *values]
+            sources = [*self.used("\n".join(values)), *values]
         else:
             idle = {"exercise", "check"}
             sources = [c.source for c in self.cells(kind) if not idle & {*c.metadata.tags}] + values
@@ -214,6 +214,7 @@ class Lesson:
         scale, unit, places = (100, " %", 2) if claim.get("unit") == "%" else (1, "", 4)
         mean, deviation = scale * values.mean(), scale * values.std(ddof=min(1, len(values) - 1))
         digits = min(6, max(0, -math.floor(math.log10(deviation)))) if deviation > 1e-9 else 2
+        digits = 0 if not unit and all(values == values[0].round()) else digits  # a count
         low, high = (f"{scale * end:.{digits}f}" for end in (values.min(), values.max()))
         forms = {None: f"{mean:.{digits}f} ± {deviation:.{digits}f}{unit}"}
         forms |= {"range": f"{low} to {high}{unit}", "mean": f"{mean:.{digits}f}{unit}"}

@@ -3,7 +3,7 @@
 python -m evidence                every claim: its numbers, seeds, date, whether it is fresh
 python -m evidence run 03         run the seeds that are missing or stale
 python -m evidence run 03 --test  the same, and evaluate what was chosen on the test data
-python -m evidence run 07 --long  recipes that take minutes a seed; they read test data
+python -m evidence run 07 --long  what is in no cell, such as recipes of minutes; reads test data
 python -m evidence write          put the numbers into the lessons and docs/how-we-know.md
 """
 
@@ -90,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     running.add_argument("--seeds", type=int, default=evidence.ENOUGH, metavar="N")
     either = running.add_mutually_exclusive_group()
     either.add_argument("--test", action="store_true", help="read the test data")
-    either.add_argument("--long", action="store_true", help="run recipes that take minutes a seed")
+    either.add_argument("--long", action="store_true", help="evaluate what is in no cell")
     commands.add_parser("write", help="put the numbers into prose")
     asked = parser.parse_args(arguments)
     try:
