@@ -75,7 +75,7 @@ homework: grading  ## prove every assignment, its tests and its grading (Linux)
 	$(BIN)/python -m pytest -m "homework and not browser" tests
 
 browser: dev grading  ## test JupyterLab in a real browser (needs Chromium)
-	$(BIN)/python -m pytest -n 0 -m browser tests
+	$(BIN)/python -m pytest -m browser tests
 
 lint: dev  ## check the style of code and notebooks, the workflows and the locks (needs the network)
 	$(BIN)/ruff check .

@@ -43,6 +43,9 @@ MINUTES = {
     "test_scale_cluster.py": 1,
     "test_install.py": 1,
     "test_conftest.py": 0.5,
+    "test_browser.py": 8,
+    "test_site.py": 5,
+    "test_front.py": 1,
 }
 FILES, CHANGED = pytest.StashKey(), pytest.StashKey()
 NOT_OURS = {".git", ".venv", ".versions", "build", "out", "work", "__pycache__", "libs.egg-info"}

@@ -32,9 +32,19 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def made_site():
-    """Make the site; return its folder."""
-    command = [sys.executable, "tools/site.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
-    return ROOT / "build" / "site"
+def made_site(testrun_uid):
+    """Make the site, once for all that share a run; return its folder."""
+    import fcntl
+
+    folder = ROOT / "build"
+    folder.mkdir(exist_ok=True)
+    with (folder / "site-of-run").open("a+") as of_run:
+        fcntl.flock(of_run, fcntl.LOCK_EX)
+        of_run.seek(0)
+        if of_run.read() != testrun_uid:
+            command = [sys.executable, "tools/site.py"]
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+            assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+            of_run.truncate(0)
+            of_run.write(testrun_uid)
+    return folder / "site"

@@ -63,8 +63,8 @@ class Page(HTMLParser):
 @pytest.fixture(scope="module")
 def site(made_site):
     """Return the site's pages by name."""
-    found = {str(p.relative_to(SITE).with_suffix("")): Page(p) for p in SITE.rglob("*.html")}
-    return {name: page for name, page in found.items() if "_static/" not in name}
+    paths = {str(p.relative_to(SITE).with_suffix("")): p for p in SITE.rglob("*.html")}
+    return {n: Page(p) for n, p in paths.items() if not re.match(r"slides/|.*_static/", n)}
 
 
 def test_every_lesson_and_assignment_has_a_page(site):
