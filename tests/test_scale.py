@@ -363,6 +363,12 @@ def test_reading_goes_on_at_any_step(shards, first):
     np.testing.assert_array_equal(read(shards, first=first, steps=3), read(shards)[first:][:3])
 
 
+def test_workers_need_not_agree_before_each_step_that_a_batch_is_left(shards):
+    """They did, by an all-reduce more in each step, for TensorFlow saw no end."""
+    endless = tf.data.experimental.INFINITE_CARDINALITY
+    assert trainer.batches(shards, 0, tf.distribute.InputContext(2, 0, 2)).cardinality() == endless
+
+
 def test_each_device_of_a_worker_gets_its_part(shards):
     assert {len(part) for part in read(shards, 2, devices=2)} == {trainer.BATCH // 4}
 

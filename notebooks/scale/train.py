@@ -92,7 +92,11 @@ def batches(folder: Path, first: int, context: tf.distribute.InputContext) -> tf
     records = tf.data.Dataset.range(epoch, sys.maxsize).flat_map(epoch_of)
     left = records.skip(done * (BATCH // FILES) * len(mine))
     each = context.get_per_replica_batch_size(BATCH)
-    return left.batch(each, drop_remainder=True).map(decoded).prefetch(tf.data.AUTOTUNE)
+    # TensorFlow can't know that it never ends, and would have all workers agree before each step
+    # on whether somebody has a batch left: one more all-reduce
+    endless = tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+    ready = left.batch(each, drop_remainder=True).map(decoded).prefetch(tf.data.AUTOTUNE)
+    return ready.apply(endless)
 
 
 def losses_of(labels, scores):
