@@ -24,15 +24,10 @@ def my_ring(arrays):
 """
 _GOES = {"held": "np.array(arrays)", "steps": "2 * (n - 1)", "chunk": "(worker - step)"}
 _GOES |= {"after": "(worker + 1)", "adds": "step < n - 1", "state": "held.copy()"}
-_CONFIGURATION = """
-def my_configuration(hosts, port, environment):
-    cluster = {{"worker": {addresses}}}
-    task = {{"type": {type}, "index": {index}}}
-    return {result}
+_MESSAGES = """
+def my_messages(sizes, ready):
+    return {}
 """
-_HOST = {"addresses": '[f"{host}:{port}" for host in hosts]', "type": '"worker"'}
-_HOST |= {"index": 'int(environment["SLURM_PROCID"])'}
-_HOST |= {"result": '{"cluster": cluster, "task": task}'}
 
 WRONG = {
     "my_share": [
@@ -124,42 +119,32 @@ WRONG = {
             r"it returns shape \[2, 2\], expected \[steps, n, n, 2\]",
         ),
     ],
-    "my_configuration": [
+    "my_messages": [
+        # one message after all is done
+        (_MESSAGES.format("[12]"), "take 100.0% of one message's time; to beat"),
+        # as soon as each is ready
+        (_MESSAGES.format("[1] * 12"), r"take 9\d\.\d% of one message's time"),
+        (_MESSAGES.format("[6, 6]"), r"take 8\d\.\d% of one message's time"),
+        # of 5 MB each: close
         (
-            _CONFIGURATION.format(**_HOST | {"index": 'environment["SLURM_PROCID"]'}),
-            r"""task's index of .* on node3 is "'2'", expected '2'""",
-        ),
-        (
-            _CONFIGURATION.format(**_HOST | {"addresses": "hosts"}),
-            "addresses of .* on node3 (is|are) 'node1 node2 node3 node4', expected",
-        ),
-        # counted from 1
-        (
-            _CONFIGURATION.format(**_HOST | {"index": 'int(environment["SLURM_PROCID"]) + 1'}),
-            "task's index of .* on node3 is '3', expected '2'",
-        ),
-        # one host only
-        (
-            _CONFIGURATION.format(
-                **_HOST | {"addresses": '[f"{hosts[int(environment["SLURM_PROCID"])]}:{port}"]'}
-            ).replace('environment["SLURM_PROCID"])]', "environment['SLURM_PROCID'])]"),
-            "addresses of .* on node3 (is|are) 'node3:2222', expected",
-        ),
-        # JSON already
-        (
-            _CONFIGURATION.format(
-                **_HOST | {"result": '__import__("json").dumps({"cluster": cluster, "task": task})'}
+            _MESSAGES.format("counts").replace(
+                "    return",
+                "    counts, held = [0], 0.0\n"
+                "    for size in sizes:\n"
+                "        if held >= 5:\n"
+                "            counts, held = [*counts, 0], 0.0\n"
+                "        counts[-1], held = counts[-1] + 1, held + size\n"
+                "    return",
             ),
-            "a string comes back, expected a dictionary",
+            r"take 75\.\d% of one message's time",
         ),
-        # the environment of this machine
-        (
-            _CONFIGURATION.format(
-                **_HOST | {"index": 'int(__import__("os").environ["SLURM_PROCID"])'}
-            ),
-            "raises KeyError: 'SLURM_PROCID'",
-        ),
-        # no task
-        (_CONFIGURATION.format(**_HOST | {"result": '{"cluster": cluster}'}), "raises KeyError"),
+        # the last layer is left out
+        (_MESSAGES.format("[6, 5]"), "don't hold each of the 12 once"),
+        # nothing is an easy message
+        (_MESSAGES.format("[12, 0]"), "don't hold each of the 12 once"),
+        # layers in place of counts
+        (_MESSAGES.format("list(range(12))"), "don't hold each of the 12 once"),
+        # no return
+        ("\ndef my_messages(sizes, ready):\n    [6, 6]\n", "can't be sent: TypeError"),
     ],
 }

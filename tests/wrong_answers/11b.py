@@ -22,6 +22,15 @@ _BUBBLE = """
 def my_bubble(stages, micro):
     {body}
 """
+_CONFIGURATION = """
+def my_configuration(hosts, port, environment):
+    cluster = {{"worker": {addresses}}}
+    task = {{"type": {type}, "index": {index}}}
+    return {result}
+"""
+_HOST = {"addresses": '[f"{host}:{port}" for host in hosts]', "type": '"worker"'}
+_HOST |= {"index": 'int(environment["SLURM_PROCID"])'}
+_HOST |= {"result": '{"cluster": cluster, "task": task}'}
 
 WRONG = {
     "my_bytes": [
@@ -69,5 +78,43 @@ WRONG = {
         (_BUBBLE.format(body="return micro / (micro + stages - 1)"), "is 1, expected 0"),
         # one too many
         (_BUBBLE.format(body="return (stages - 1) / (micro + stages)"), "expected 0.75"),
+    ],
+    "my_configuration": [
+        (
+            _CONFIGURATION.format(**_HOST | {"index": 'environment["SLURM_PROCID"]'}),
+            r"""task's index of .* on node3 is "'2'", expected '2'""",
+        ),
+        (
+            _CONFIGURATION.format(**_HOST | {"addresses": "hosts"}),
+            "addresses of .* on node3 (is|are) 'node1 node2 node3 node4', expected",
+        ),
+        # counted from 1
+        (
+            _CONFIGURATION.format(**_HOST | {"index": 'int(environment["SLURM_PROCID"]) + 1'}),
+            "task's index of .* on node3 is '3', expected '2'",
+        ),
+        # one host only
+        (
+            _CONFIGURATION.format(
+                **_HOST | {"addresses": '[f"{hosts[int(environment["SLURM_PROCID"])]}:{port}"]'}
+            ).replace('environment["SLURM_PROCID"])]', "environment['SLURM_PROCID'])]"),
+            "addresses of .* on node3 (is|are) 'node3:2222', expected",
+        ),
+        # JSON already
+        (
+            _CONFIGURATION.format(
+                **_HOST | {"result": '__import__("json").dumps({"cluster": cluster, "task": task})'}
+            ),
+            "a string comes back, expected a dictionary",
+        ),
+        # the environment of this machine
+        (
+            _CONFIGURATION.format(
+                **_HOST | {"index": 'int(__import__("os").environ["SLURM_PROCID"])'}
+            ),
+            "raises KeyError: 'SLURM_PROCID'",
+        ),
+        # no task
+        (_CONFIGURATION.format(**_HOST | {"result": '{"cluster": cluster}'}), "raises KeyError"),
     ],
 }
