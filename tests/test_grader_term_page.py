@@ -11,6 +11,9 @@ import term
 from grader_mini import SETUP, in_this_process, write_course
 
 from grader.__main__ import parser
+from grader.commands import lazy
+from grader.commands.release import release
+from grader.course import Course
 from grader.submission import grade_id
 from libs import ROOT
 
@@ -35,8 +38,8 @@ def cut_down(folder: Path) -> Path:
         mutants = {k: v for k, v in space["MUTANTS"].items() if v[0] in answers}
         if name == "hw1":  # which the page proves: as many as that asks for
             mutants |= {
-                f"a rate of {n}/40": ("rate", [("1 / 3", f"{n} / 40")], "largest_rate")
-                for n in range(1, 10)
+                f"the leap as {n}/{6 * n}": ("rate", [("1 / 3", f"{n} / {6 * n}")], "twice as far")
+                for n in range(2, 11)
             }
             variants = {
                 f"{n}/{3 * n}": {"rate": f"largest_rate = {n} / {3 * n}"} for n in (2, 3, 4)
@@ -63,6 +66,20 @@ def test_a_term_goes_as_the_page_says(tmp_path):
     ]
     # stopped at any time, it goes on: all is done already
     assert list(term.go_through(tmp_path, SIZE, pytest.fail)) == done
+
+
+@pytest.mark.sandbox
+@pytest.mark.slow
+def test_what_the_page_corrects_gives_nothing_away(tmp_path, monkeypatch):
+    root = term.prepare(tmp_path, ROOT / "homework" / "source")
+    (diff,) = (s[0] for s in term.steps(term.PAGE.read_text("utf-8"), SIZE) if s[0][:3] == "---")
+    term.correct(diff, root)
+    course = Course(root / "homework")
+    release(course, "hw1")
+    holes = lazy.holes  # of the answer alone whose test is corrected: of all, prove takes minutes
+    monkeypatch.setattr(lazy, "holes", lambda a, name: holes(a, name) if name == "rate" else [])
+    problems, _ = lazy.lazy(course.assignment("hw1"))
+    assert problems == []
 
 
 def test_the_page_has_all_that_a_term_needs():
