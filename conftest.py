@@ -5,6 +5,7 @@ Also who runs which file, and what a run may not leave behind.
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -52,12 +53,15 @@ NOT_OURS = {".git", ".venv", ".versions", "build", "out", "work", "__pycache__",
 
 
 def pytest_configure():
-    """Refuse a Python that proves nothing."""
+    """Refuse a Python that proves nothing; hear Ctrl+C."""
     if sys.flags.optimize:
         raise pytest.UsageError(
             "Python skips every assert, so nothing would be proved. Unset the environment variable "
             "PYTHONOPTIMIZE, and leave out -O."
         )
+    # behind `&` Ctrl+C is ignored, also by what is started here, and some tests press it
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def repository_files(root: Path) -> dict[str, tuple[int, int]]:

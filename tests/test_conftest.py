@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ def course(tmp_path):
     return tmp_path
 
 
-def run(course, *arguments):
+def run(course, *arguments, **options):
     """Run the README's command, or part of it; return exit status, output, and tests in order."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "COV"))}
     done = subprocess.run(
@@ -58,6 +59,7 @@ def run(course, *arguments):
         cwd=course,
         env=environment | {"PYTHONPATH": str(course)},
         capture_output=True,
+        **options,
         text=True,
         check=False,
     )
@@ -130,3 +132,14 @@ def test_what_a_run_builds_is_no_change(course):
     (course / "tests" / "test_b.py").write_text(TESTS.format(name="b", more=builds))
     status, said = run(course, "tests")
     assert status == 0, said
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such signal")
+def test_ctrl_c_is_heard_behind_an_ampersand(course):
+    """A shell starts what it sends behind with Ctrl+C ignored."""
+    more = "import signal; signal.raise_signal(signal.SIGINT); raise OSError('not heard')"
+    (course / "tests" / "test_a.py").write_text(TESTS.format(name="a", more=more))
+    ignored = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    status, output = run(course, "tests/test_a.py", **ignored)
+    assert status == pytest.ExitCode.INTERRUPTED, output
+    assert "not heard" not in output

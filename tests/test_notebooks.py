@@ -243,6 +243,13 @@ def test_it_is_one_sitting(path):
     assert not over, f"more than {LIMITS}"
 
 
+@each_lesson
+def test_three_predictions_at_least_are_answered(path):
+    cells = nbformat.read(path, as_version=4).cells
+    answered = sum(cell.source.count(".answer(") for cell in cells if cell.cell_type == "code")
+    assert answered >= 3
+
+
 @each_notebook
 def test_it_is_soon_there(path):
     """Its pictures are what is large: fewer frames, fewer pixels, less noise in them."""
