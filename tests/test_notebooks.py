@@ -16,6 +16,7 @@ from markdown_it import MarkdownIt
 
 from libs import ROOT
 from libs.check import Verdict
+from libs.notebook import Quiz
 from tools.counts import LIMITS, counts
 from tools.run_notebooks import only_claims
 from tools.setup_cell import NAME, SOURCE
@@ -241,6 +242,16 @@ def test_it_is_one_sitting(path):
     """``python -m tools.counts`` prints the numbers."""
     over = {what: n for what, n in counts(path).items() if n > LIMITS[what]}
     assert not over, f"more than {LIMITS}"
+
+
+@each_lesson
+def test_its_stored_quiz_is_the_one_it_asks_today(path):
+    """nbval says so as well, but in minutes: the script of all quizzes is stored with each."""
+    code = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    name = number(path.name)
+    questions = json.loads((path.parent / "quiz" / f"{name}.json").read_text("utf-8"))
+    stored = code[-1].outputs[0].data["text/html"]
+    assert stored == Quiz(name, questions)._repr_html_(), "run `make notebooks` for this lesson"
 
 
 @each_lesson
