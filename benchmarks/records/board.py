@@ -1,5 +1,6 @@
 """The board: its table and its ideas in README.md, its picture in board.png, from the results."""
 
+import itertools
 import json
 
 import matplotlib.pyplot as plt
@@ -10,6 +11,8 @@ from libs.files import replacing
 
 README, PICTURE, IDEAS = FOLDER / "README.md", FOLDER / "board.png", FOLDER / "ideas.json"
 PROFILE = FOLDER / "profile.json"
+#: Where peers' names stand in the picture, in turns: neighbours' would overlap.
+SIDES = {"xytext": (6, 6)}, {"xytext": (-6, -14), "ha": "right"}
 #: Seconds of the reference where Keras' fit takes 71 s for 10,000 steps of its network.
 SCALE = 21.3
 
@@ -108,14 +111,16 @@ def words(rows: list[tuple[Results, str]]) -> str:
 def draw(rows: list[tuple[Results, str]]) -> None:
     """Draw accuracy over seconds with their standard errors, ours and peers."""
     figure, axes = plt.subplots(figsize=(8, 4.5))
-    for results, kind in rows:
+    sides = itertools.cycle(SIDES)
+    for results, kind in sorted(rows, key=lambda row: _scaled(*row)):
         ours = records.mark(results.name) is not None
         (s, es), (a, ea) = _scaled(results, kind), mean(results.column(kind, "accuracy"))
         look = {"fmt": "o" if ours else "s", "color": "C0" if ours else "C1", "capsize": 3}
         if ours and len(results.seeds[kind]) < records.SEEDS[records.mark(results.name)]:
             look["markerfacecolor"] = "white"
         axes.errorbar(s, 100 * a, xerr=es, yerr=100 * ea, **look)
-        axes.annotate(results.name, (s, 100 * a), xytext=(6, 6), textcoords="offset points")
+        side = {"xytext": (-6, 6), "ha": "right"} if ours else next(sides)
+        axes.annotate(results.name, (s, 100 * a), textcoords="offset points", **side)
     where = "on two cores where Keras' fit takes 71 s for 10,000 steps of 6-12-24"
     axes.set(xscale="log", xlabel=f"seconds of training, {where}", ylabel="accuracy, %")
     axes.set_title(
@@ -124,7 +129,7 @@ def draw(rows: list[tuple[Results, str]]) -> None:
     axes.margins(x=0.3, y=0.15)
     figure.tight_layout()
     with replacing(PICTURE) as file:
-        figure.savefig(file, format="png", dpi=120, metadata={"Software": None})
+        figure.savefig(file, format="png", dpi=160, metadata={"Software": None})
     plt.close(figure)
 
 
