@@ -20,6 +20,8 @@ _LINE = "\ndef my_line(sizes, times):\n    {}\n"
 _ROWS = "rows = np.stack([1 / times, sizes / times], axis=1)\n    "
 _RATES = "\ndef my_rates(batch, steps, warm):\n    {}\n"
 _RISING = "np.minimum(1, np.arange(1, steps + 1) / max(warm, 1))"
+_CHOICE = "\ndef my_choice(measure, n, calls):\n    {}\n"
+_THREE = "rounds = [[measure(k) for k in range(n)] for _ in range(calls // n)]\n    "
 
 WRONG = {
     "my_fastest": [
@@ -199,5 +201,41 @@ WRONG = {
         ),
         # one number
         (_RATES.format("return 0.03 * batch / 50"), r"(has|have) shape \[\], expected \[4\]"),
+    ],
+    "my_choice": [
+        # the lesson's stopwatch
+        (
+            _CHOICE.format(f"{_THREE}return np.argmin(np.min(rounds, axis=0))"),
+            r"takes 5\.\d% longer than the quickest; to beat: 3\.5%",
+        ),
+        # the mean, the median
+        (_CHOICE.format(f"{_THREE}return np.argmin(np.mean(rounds, axis=0))"), r"takes 9\.\d%"),
+        (_CHOICE.format(f"{_THREE}return np.argmin(np.median(rounds, axis=0))"), r"takes 11\.\d%"),
+        # one way after the other
+        (
+            _CHOICE.format(
+                "return np.argmin([min(measure(k) for _ in range(calls // n)) for k in range(n)])"
+            ),
+            r"takes 7\.\d%",
+        ),
+        # the slowest, the first, the seconds in place of the way
+        (_CHOICE.format(f"{_THREE}return np.argmax(np.min(rounds, axis=0))"), r"takes \d\d\d\.\d%"),
+        (_CHOICE.format("return 0"), r"takes \d\d\d?\.\d%"),
+        (_CHOICE.format(f"{_THREE}return np.min(rounds)"), r"takes \d\d\d?\.\d%"),
+        # one call too many
+        (
+            _CHOICE.format(
+                "return np.argmin([min(measure(k) for _ in range(4)) for k in range(n)])",
+            ),
+            "can't be judged: RuntimeError: you have 96 calls, and made one more",
+        ),
+        # counted from 1
+        (_CHOICE.format("return np.argmin([measure(k) for k in range(1, n + 1)])"), "IndexError"),
+        # the name, nothing
+        (_CHOICE.format("return 'the quickest'"), "can't be judged: ValueError"),
+        (
+            _CHOICE.format(f"{_THREE}np.argmin(np.min(rounds, axis=0))"),
+            "can't be judged: TypeError",
+        ),
     ],
 }
