@@ -312,7 +312,7 @@ def parser() -> argparse.ArgumentParser:
     workers(one)
     one.add_argument("--student", action="append", default=[], help="only this one (repeatable)")
     one.add_argument("--again", action="store_true", help="mark again what is already marked")
-    text = "keep nothing; list which marks would change"
+    text = "keep no mark; list which would change"
     one.add_argument("--dry-run", action="store_true", help=text)
     one.add_argument("--scheduler", metavar="ADDRESS", help="spread the work over Dask's workers")
     unsafe = "without a sandbox: for files you wrote yourself, never a student's"

@@ -144,6 +144,7 @@ def looked_at(done: list[dict], root: Path, size: int) -> None:
     assert len(changes) == len(re.findall(" → .* → ", again))
     assert sorted(changes) == sorted(re.findall(r"^hw1: (s\d+: .* → .*)$", dry, re.MULTILINE))
     assert f"hw1: {len(changes)} of {size} would change." in dry
+    assert f"hw1: what the dry run found counts for {size} of {size}" in again
     assert "hidden" not in again
     # the dropped question counts nowhere, what is read stays read
     assert "worst-test counts not at all" in one("weigh hw2")

@@ -5,9 +5,11 @@ import json
 import sys
 import time
 
+import nbformat
 import pytest
 from grader_mini import RIGHT, AtOnce, full_marks, hand_in, submission, write_course
 
+from grader import tried
 from grader.__main__ import main
 from grader.assignment import Assignment
 from grader.commands import grade as grade_module
@@ -22,7 +24,7 @@ from grader.trusted.mark import _begun, version
 
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type")  # nbgrader's, see gradebook
 NOW = {}  # what the grader would give for double, by student
-WITHOUT = {}  # the same if only tests are run, not the cells that a submission may end in
+MARKED = []  # whom it has marked
 
 
 class Marks(AtOnce):
@@ -30,14 +32,14 @@ class Marks(AtOnce):
 
     def mark(self, task, contents, tests_only=False):
         assignment = Assignment(task.folder)
-        now = NOW | WITHOUT if tests_only else NOW
         for student, content in contents:
+            MARKED.append(student)
             record = full_marks(student, content)
             record |= {"source_sha256": assignment.sha256, "grader": version()}
             begun, _ = _begun(assignment, content)
             record["answers"] = begun["answers"]
-            record["tests"]["double-test"]["score"] = now.get(student, 4.0)
-            record["score"] = now.get(student, 4.0) + 1
+            record["tests"]["double-test"]["score"] = NOW.get(student, 4.0)
+            record["score"] = NOW.get(student, 4.0) + 1
             yield student, (record, [step.cell for step in assignment.merge(content).steps])
 
 
@@ -75,20 +77,144 @@ def waiting(course) -> dict[str, list[str]]:
         return {s: marks(book, cells, "hw0", s).unread for s in ("ada", "bob")}
 
 
-def test_a_dry_run_says_what_would_change_and_keeps_nothing(course, monkeypatch, capsys):
+def test_a_dry_run_says_what_would_change_and_keeps_no_mark(course, capsys):
     NOW.update(ada=4.0)
-    # bob's submission still ends in a figure: no test alone would know
-    monkeypatch.setitem(WITHOUT, "bob", 4.0)
     before = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
     capsys.readouterr()
     grade(course, "hw0", again=True, unsafe=True, dry=True)
     printed = capsys.readouterr().out
     assert "hw0: ada: 2 → 5: double-test 1 → 4\n" in printed
-    assert "hw0: 1 of 2 would change. Nothing is kept" in printed
+    assert "hw0: 1 of 2 would change. No mark is kept" in printed
     assert "bob" not in printed
     after = {p: p.read_bytes() for p in course.root.rglob("*") if p.is_file()}
-    assert {p.name for p in before.keys() ^ after.keys()} == set()
+    tried = course.root / "records" / ".tried" / "hw0"
+    assert before.keys() ^ after.keys() == {tried / "ada.json", tried / "bob.json"}
     assert [p for p in before if before[p] != after[p] and p.suffix == ".json"] == []
+
+
+def _state(course) -> dict:
+    """Return what is kept of each student but the times, and what the grade book holds."""
+    kept = {}
+    for student in ("ada", "bob"):
+        record = course.record("hw0", student) | {"graded": "", "seconds": 0}
+        page = course.root / "autograded" / student / "hw0" / "hw0.ipynb"
+        kept[student] = record, [c.source for c in nbformat.read(page, as_version=4).cells]
+    with Book(course) as book:
+        return kept | {"book": book.given("hw0"), "unread": waiting(course)}
+
+
+def test_what_a_dry_run_found_is_what_marking_again_gives(course, capsys):
+    NOW.update(ada=4.0)
+    grade(course, "hw0", again=True, unsafe=True, dry=True)
+    said = capsys.readouterr().out
+    MARKED.clear()
+    assert set(grade(course, "hw0", again=True, unsafe=True)) == {"ada", "bob"}
+    assert MARKED == []
+    printed = capsys.readouterr().out
+    assert "hw0: what the dry run found counts for 2 of 2" in printed
+    change = "hw0: ada: 2 → 5: double-test 1 → 4\n"
+    assert change in said
+    assert change in printed
+    found = _state(course)
+    assert found["ada"][0]["score"] == 5
+    assert not (course.root / "records" / ".tried" / "hw0").exists()
+    # it counts once
+    grade(course, "hw0", again=True, unsafe=True)
+    assert sorted(MARKED) == ["ada", "bob"]
+    assert _state(course) == found
+
+
+def _another_source(course, patch) -> None:
+    path = course.root / "source" / "hw0" / "hw0.ipynb"
+    path.write_text(path.read_text().replace("other numbers", "more numbers"))
+
+
+def _another_submission(course, patch) -> None:
+    for student in ("ada", "bob"):
+        new = submission(
+            course.assignment("hw0"), RIGHT | {"double": "def double(x):\n    return x"}
+        )
+        hand_in(course.root, student, new)
+
+
+def _another_grader(course, patch) -> None:
+    patch.setattr(tried, "version", lambda: "another")
+
+
+def _another_libs(course, patch) -> None:
+    write(course.root / "libs" / "datasets.py", "changed = True")
+    patch.setattr(tried, "ROOT", course.root)
+
+
+def _another_package(course, patch) -> None:
+    others = [*tried.distributions()][1:]
+    patch.setattr(tried, "distributions", lambda: others)
+
+
+def _other_data(course, patch) -> None:
+    write(course.root / "source" / "hw0" / "data" / "numbers.csv", "1,2\n")
+
+
+def _a_day_later(course, patch) -> None:
+    patch.setattr(tried, "SECONDS", 0)
+
+
+def _another_s_name(course, patch) -> None:
+    folder = course.root / "records" / ".tried" / "hw0"
+    for student in ("ada", "bob"):
+        path = folder / f"{student}.json"
+        path.write_text(path.read_text()[1:])
+
+
+def _half_a_file(course, patch) -> None:
+    for path in (course.root / "records" / ".tried" / "hw0").iterdir():
+        path.write_text(path.read_text()[:-9])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *(_another_source, _another_submission, _another_grader, _another_libs, _another_package),
+        *(_other_data, _a_day_later, _another_s_name, _half_a_file),
+    ],
+)
+def test_what_a_dry_run_found_does_not_count_after_a_change(course, monkeypatch, change):
+    grade(course, "hw0", again=True, unsafe=True, dry=True)
+    NOW.update(ada=3.0, bob=3.0)  # what is found after the change
+    change(course, monkeypatch)
+    MARKED.clear()
+    grade(course, "hw0", again=True, unsafe=True)
+    assert sorted(MARKED) == ["ada", "bob"]
+    assert course.record("hw0", "ada")["score"] == 4
+
+
+def test_one_s_own_files_without_a_sandbox_count_for_no_other(course, monkeypatch):
+    monkeypatch.setattr(grade_module, "find_bubblewrap", lambda: "")
+    grade(course, "hw0", again=True, unsafe=True, dry=True)
+    MARKED.clear()
+    grade(course, "hw0", again=True)
+    assert sorted(MARKED) == ["ada", "bob"]
+
+
+def test_a_dry_run_keeps_nothing_of_what_could_not_be_marked(course, monkeypatch):
+    class Unmarked(Marks):
+        def mark(self, task, contents, tests_only=False):
+            for student, (record, cells) in super().mark(task, contents, tests_only):
+                yield student, (record | {"unmarked": "the machine was full"}, cells)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "__enter__", lambda self: Unmarked())
+        grade(course, "hw0", again=True, unsafe=True, dry=True)
+    MARKED.clear()
+    grade(course, "hw0", again=True, unsafe=True)
+    assert sorted(MARKED) == ["ada", "bob"]
+
+
+def test_a_request_is_marked_once_more_whatever_a_dry_run_found(course):
+    grade(course, "hw0", again=True, unsafe=True, dry=True)
+    MARKED.clear()
+    grade(course, "hw0", ["ada"], again=True, unsafe=True, why="asked")
+    assert MARKED == ["ada"]
 
 
 class Stopped(Marks):

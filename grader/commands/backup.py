@@ -17,6 +17,7 @@ from grader.gradebook import Book
 
 # what can't be made again from the repository or from these
 FOLDERS = ("source", "submitted", "collected", "earlier", "records", "autograded")
+NOT = (("records", ".locks"), ("records", ".tried"))  # what counts here and now
 FILES = ("roster.csv", "weights.json", "deadlines.json", "nbgrader_config.py")
 _BOOK, _ABOUT = "gradebook.db", "backup.json"
 
@@ -59,8 +60,11 @@ def backup(course: Course, path: Path | None = None) -> tuple[Path, list[str]]:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
             for folder in FOLDERS:
                 for file in sorted((course.root / folder).rglob("*")):
-                    if file.is_file() and not file.is_symlink() and file.name != ".locks":
-                        names.append(file.relative_to(course.root).as_posix())
+                    if not file.is_file() or file.is_symlink():
+                        continue
+                    inside = file.relative_to(course.root)
+                    if inside.parts[:2] not in NOT:
+                        names.append(inside.as_posix())
                         archive.write(file, names[-1])
             for file in filter(Path.is_file, (course.root / name for name in FILES)):
                 names.append(file.name)

@@ -75,7 +75,8 @@ def _paths(course: Course, student: str) -> list[Path]:
     """Return the folders and files that are one person's alone."""
     folders = [course.root / kind / student for kind in ("submitted", "autograded", "feedback")]
     # not a pattern: an id may hold what means something in one
-    for kind, ending in (("collected", ".json"), ("records", ".json"), ("earlier", "")):
+    kinds = {"collected": ".json", "records": ".json", "records/.tried": ".json", "earlier": ""}
+    for kind, ending in kinds.items():
         there = sorted((course.root / kind).glob("*"))
         folders += [path / f"{student}{ending}" for path in there if path.is_dir()]
     return [path for path in folders if path.exists() or path.is_symlink()]

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import shutil
 from pathlib import Path
 
 import nbformat
@@ -17,6 +18,7 @@ from grader.history import differences, note, said
 from grader.pool import Task, dask_pool, local_pool
 from grader.submission import decoded
 from grader.times import read_time, written
+from grader.tried import Tried
 from grader.trusted.mark import version
 from grader.trusted.renderer import Renderer, presentable
 from grader.trusted.sandbox import Sandbox, find_bubblewrap
@@ -54,7 +56,8 @@ def grade(
     scheduler : str, optional
         Address of a Dask scheduler.
     dry : bool
-        Keep nothing, but say which marks would change.
+        Keep no mark, but say which would change. What was found is taken when all are marked
+        again, if nothing has changed meanwhile.
     why : str
         Goes into the history beside each mark that changes.
 
@@ -97,16 +100,23 @@ def grade(
             tell_put_back(name, book.put_back(name, course.records(name)))
         return _finished(course, name, {}) if everyone else {}
     task = Task.of(assignment, [course.root], sandbox)
+    # what other machines found has not all that it depends on here
+    tried = Tried(course, assignment, sandbox) if (dry or everyone) and not scheduler else None
+    known = tried.known(waiting.values()) if tried and everyone else set()
+    if known:
+        there = f"{len(known)} of {len(waiting)}"
+        print(f"{name}: what the dry run found counts for {there}: nothing has changed since.")
     with dask_pool(scheduler) if scheduler else local_pool(workers) as pool:
-        if not scheduler:
+        if not scheduler and len(known) < len(waiting):
             pool.prepare(task)  # while the grade book opens
         if dry:
-            return _try(course, name, pool, task, waiting)
+            return _try(course, name, pool, task, waiting, tried)
         with Renderer() as renderer, Book(course) as book:
             book.add_assignment(assignment)
             there = [r for r in course.records(name) if r["student"] not in waiting]
             tell_put_back(name, book.put_back(name, there))
-            found = _mark(course, book, assignment, pool, task, waiting, again, renderer, why)
+            sources = pool, task, tried, known
+            found = _mark(course, book, assignment, sources, waiting, again, renderer, why)
     return _finished(course, name, found) if everyone else found
 
 
@@ -142,8 +152,9 @@ def _again_already(course: Course, assignment: Assignment, submissions) -> set[s
 
 
 def _finished(course: Course, name: str, found: dict) -> dict:
-    """Forget when it began; return what was found."""
+    """Forget when it began, and what a dry run found before; return what was found."""
     _again(course, name).unlink(missing_ok=True)
+    shutil.rmtree(course.root / "records" / ".tried" / name, ignore_errors=True)
     return found
 
 
@@ -162,19 +173,16 @@ def _tell_versions(course: Course, assignment: Assignment, waiting) -> None:
         )
 
 
-def _try(course: Course, name: str, pool, task, waiting: dict[str, Submission]) -> dict:
-    """Mark, keep nothing, and say what would change; return the records by student."""
-
-    def marked(students, tests_only: bool) -> dict:
-        contents = ((student, waiting[student].read()) for student in students)
-        return {who: record for who, (record, _) in pool.mark(task, contents, tests_only)}
-
-    before = {student: course.record(name, student) for student in waiting}
-    # most of the time goes into figures and trainings, which no test needs, but which may end a
-    # submission: who seems to change is marked as a whole
-    found = marked([who for who in waiting if before[who]], tests_only=True)
-    seem = [who for who in waiting if who not in found or differences(before[who], found[who])]
-    found |= marked(seem, tests_only=False)
+def _try(
+    course: Course, name: str, pool, task, waiting: dict[str, Submission], tried: Tried | None
+) -> dict:
+    """Mark, keep no mark, and say what would change; return the records by student."""
+    found, before = {}, {student: course.record(name, student) for student in waiting}
+    contents = ((student, submission.read()) for student, submission in waiting.items())
+    for student, (record, cells) in pool.mark(task, contents):
+        found[student] = record
+        if tried and before[student]:  # under whose id there are marks: no roster changes it now
+            tried.keep(student, record, cells)
     with Book(course) as book:
         given = book.given(name)
     changes = 0
@@ -187,21 +195,33 @@ def _try(course: Course, name: str, pool, task, waiting: dict[str, Submission]) 
         elif changed:
             text = said(changed, given.get(student, {}))
             print(f"{name}: {student}: {old['score']:g} → {record['score']:g}: {text}")
-    print(f"{name}: {changes} of {len(found)} would change. Nothing is kept: it was a dry run.")
+    print(f"{name}: {changes} of {len(found)} would change. No mark is kept: it was a dry run.")
     return found
 
 
 def _mark(
-    course, book, assignment, pool, task, waiting: dict[str, Submission], again, renderer, why
+    course, book, assignment, sources: tuple, waiting: dict[str, Submission], again, renderer, why
 ) -> dict:
     """Mark the submissions that no other grader has taken; return the new records by student."""
-    name, done, others, failed = assignment.name, {}, 0, []
+    (pool, task, tried, known), name = sources, assignment.name
+    done, others, failed = {}, 0, []
     given = book.given(name)
     with tqdm(total=len(waiting), desc=name, unit="student") as bar:
+
+        def results():
+            for student in sorted(known):
+                mine = book.locks.claim(f"{name}/{student}")
+                if mine and (found := tried.take(waiting[student])):
+                    yield student, found
+                else:
+                    known.remove(student)
+            yield from pool.mark(task, contents())
 
         def contents():
             nonlocal others
             for student, submission in waiting.items():
+                if student in known:
+                    continue
                 if book.locks.claim(f"{name}/{student}"):
                     record = None if again else _record(course, name, submission)
                     if record is None:
@@ -213,7 +233,7 @@ def _mark(
                     others += 1
                 bar.total -= 1
 
-        for student, (record, cells) in pool.mark(task, contents()):
+        for student, (record, cells) in results():
             record |= metadata(waiting[student])
             if unread := record.get("unread_time"):
                 text = (
