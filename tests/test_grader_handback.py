@@ -20,6 +20,7 @@ from grader.commands.feedback import feedback
 from grader.course import Course
 from grader.files import write
 from grader.gradebook import Book
+from grader.trusted import renderer as laying_out
 from grader.trusted.formulas import mathml, with_formulas
 from grader.trusted.mark import unmarked
 from grader.trusted.renderer import Renderer
@@ -210,6 +211,43 @@ def test_headings_go_on_below_the_page_s_and_skip_none():
     first = with_formulas("<h1>a</h1><h4>b</h4>", 2, level)
     assert first == "<h3>a</h3><h4>b</h4>"
     assert with_formulas("<h6 title='x'>c</h6>", 2, level) == "<h5 title='x'>c</h5>"
+
+
+def test_what_a_class_shares_is_laid_out_once(course, monkeypatch):
+    laid_out, lay_out = [], laying_out._laid_out
+
+    def counted(text, attachments):
+        laid_out.append(text)
+        return lay_out(text, attachments)
+
+    monkeypatch.setattr(laying_out, "_laid_out", counted)
+    shared, long = f"Shared by a class {id(laid_out)}.", f"{id(laid_out)} " * laying_out.SHORT
+    picture = {"a.png": {"image/png": "AAAA"}}
+    for _ in range(2):
+        laying_out._markdown(shared, {})
+        laying_out._markdown(long, {})  # a large one would fill the memory
+        laying_out._markdown(shared, picture)  # which the text alone does not tell
+    assert laid_out == [shared, long, shared, long, shared]
+
+
+def test_a_page_is_the_same_whatever_was_laid_out_before(course):
+    def page(words, comment):
+        path = course.root / "autograded" / "ada" / "hw0" / "hw0.ipynb"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells[-1].source = words
+        (course.root / "page.ipynb").write_text(nbformat.writes(notebook), "utf-8")
+        about = {"assignment": "hw0", "rows": [], "comments": {"words": comment}}
+        return one.ask("feedback", str(course.root / "page.ipynb"), about, seconds=60)
+
+    texts = [("# A\n\n$x$", "## B"), ("#### C", "## B"), ("A price: $5", "# A\n\n$x$")]
+    with Renderer() as one:
+        together = [page(*both) for both in texts * 2]
+    alone = []
+    for both in texts:
+        with Renderer() as one:
+            alone.append(page(*both))
+    assert together == alone * 2
+    assert len(set(alone)) == 3
 
 
 # --- hand-back into an LMS ------------------------------------------------------------------------

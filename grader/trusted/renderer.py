@@ -34,6 +34,9 @@ PIECE_SECONDS, NOTEBOOK_SECONDS, PAGE_SECONDS = 6, 30, 60
 MARKDOWN, CODE = 50_000, 50_000  # characters of a cell that are shown
 TEXTS = 2_000_000  # of all of a notebook's cells and their printed outputs
 BYTES = 3 << 30
+# characters of a text whose page is kept for the next student, and how many are: most of what a
+# class hands in is the assignment's own
+SHORT, KEPT = 8_000, 500
 
 
 class NotShown(Exception):
@@ -202,8 +205,28 @@ def _serve(connection) -> None:
         connection.send(reply)
 
 
+def _remembered(lay_out):
+    """Let a function of texts and numbers keep what it returned last; it must depend on no more."""
+    kept = functools.lru_cache(KEPT)(lay_out)
+
+    @functools.wraps(lay_out)
+    def page(text: str, *rest):
+        return (kept if len(text) <= SHORT else lay_out)(text, *rest)
+
+    return page
+
+
 def _markdown(text: str, attachments: dict) -> str:
     """Return the sanitised page of a text in Markdown."""
+    return _without_pasted(text) if not attachments else _laid_out(text, attachments)
+
+
+@_remembered
+def _without_pasted(text: str) -> str:
+    return _laid_out(text, {})
+
+
+def _laid_out(text: str, attachments: dict) -> str:
     from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
     class Pictures(IPythonRenderer):
@@ -226,11 +249,30 @@ def _markdown(text: str, attachments: dict) -> str:
     return safe_html(MarkdownWithMath(renderer=layout).render(text))
 
 
-def _code(text: str) -> None:
-    """Colour code, to see whether that takes long."""
+@_remembered
+def _coloured(text: str) -> str:
+    """Return code as a piece of a page."""
     from nbconvert.filters.highlight import Highlight2HTML
 
-    Highlight2HTML(pygments_lexer="ipython3")(text)
+    return Highlight2HTML(pygments_lexer="ipython3")(text)
+
+
+def _code(text: str) -> None:
+    """Colour code, to see whether that takes long."""
+    _coloured(text)
+
+
+@_remembered
+def _drawn(page: str, level: int) -> tuple[str, int]:
+    """Return a sanitised piece of a page with its formulas, and its last heading's level."""
+    last = [level]
+    return with_formulas(page, 2, last), last[0]
+
+
+def _under(level: list[int], page: str) -> str:
+    """Return a piece of a page with its formulas; keep the last heading's level up to date."""
+    drawn, level[0] = _drawn(page, level[0])
+    return drawn
 
 
 def _output(kind: str, content: str, text: str) -> str:
@@ -262,20 +304,29 @@ _FOLDER = Path(__file__).resolve().parent
 @functools.cache
 def _pages():
     """Return the templates of feedback pages; what they put into a page is escaped or sanitised."""
-    from jinja2 import DictLoader, Environment
+    from jinja2 import DictLoader, Environment, pass_context
     from markupsafe import Markup
     from nbconvert.filters.ansi import ansi2html
-    from nbconvert.filters.highlight import Highlight2HTML
 
     names = ("feedback", "summary", "cell", "answer")
     texts = {n: (_FOLDER / f"{n}.html.j2").read_text(encoding="utf-8") for n in names}
     pages = Environment(
         loader=DictLoader(texts), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    colours = Highlight2HTML(pygments_lexer="ipython3")
+
+    @pass_context
+    def words(context, text: str):
+        return Markup(_under(context["level"], _markdown(text, {})))
+
+    @pass_context
+    def rich(context, page: str):
+        return Markup(_under(context["level"], page))
+
     pages.filters |= {
         "ansi": lambda text: Markup(ansi2html(text)),
-        "code": lambda text: Markup(colours(text)),
+        "code": lambda text: Markup(_coloured(text)),
+        "words": words,
+        "rich": rich,
     }
     return pages
 
@@ -294,7 +345,7 @@ def _feedback(path: str, about: dict, as_notebook: bool = False) -> str:
     from markupsafe import Markup
 
     notebook = nbformat.read(path, as_version=4)
-    pages, level = _pages(), [2]  # headings go on below the page's own
+    pages = _pages()
     summary = pages.get_template("summary")
     if as_notebook:
         text = re.sub("</?a\\b[^>]*>|^\\s+", "", summary.render(about=about), flags=re.MULTILINE)
@@ -307,25 +358,13 @@ def _feedback(path: str, about: dict, as_notebook: bool = False) -> str:
                 cells.append(nbformat.v4.new_markdown_cell(text))
         notebook.cells = cells
         return nbformat.writes(notebook)
-    page = _with_words(pages, level).get_template("feedback")
-    return page.render(
+    return pages.get_template("feedback").render(
+        level=[2],  # headings go on below the page's own
         about=about,
         cells=notebook.cells,
         rows={row["cell"]: row for row in about["rows"]},
         style=Markup((_FOLDER / "feedback.css").read_text(encoding="utf-8")),
     )
-
-
-def _with_words(pages, level: list[int]):
-    """Return templates that lay out Markdown, with headings that go on from a level."""
-    from markupsafe import Markup
-
-    pages = pages.overlay()
-    pages.filters = pages.filters | {
-        "words": lambda text: Markup(with_formulas(_markdown(text, {}), 2, level)),
-        "rich": lambda page: Markup(with_formulas(page, 2, level)),
-    }
-    return pages
 
 
 def _answer(path: str, names: list[str], released: list[tuple[str, dict]]) -> str:
@@ -353,8 +392,8 @@ def _answer(path: str, names: list[str], released: list[tuple[str, dict]]) -> st
         while last < len(cells) and not ends[last]:
             last += 1
         shown |= set(range(first, last))
-    page = _with_words(_pages(), [2]).get_template("answer")
-    return page.render(cells=[cells[at] for at in sorted(shown)])
+    page = _pages().get_template("answer")
+    return page.render(level=[2], cells=[cells[at] for at in sorted(shown)])
 
 
 def _text(text: str, attachments: dict, code: bool) -> str:
