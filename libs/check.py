@@ -134,7 +134,8 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
             if "llipsis" in str(error):
                 return Verdict("empty", "Not all of it is filled in yet: some dots are left.")
             says = f"raises {type(error).__name__}: {reason(error)}".rstrip(": ")
-            says += next((f" {m}" for sign, m in _MEANINGS if re.search(sign, says)), "")
+            if meant := [m for sign, m in _MEANINGS if re.search(sign, says)]:
+                says = f"{says.rstrip('.')}. {meant[0]}"
             return Verdict("wrong", f"{call} {error if isinstance(error, _TooLong) else says}")
         if got is None:
             nothing = Verdict("wrong", f"{call} returns nothing: is a return missing?")

@@ -3,6 +3,7 @@
 import contextlib
 
 import hypothesis.extra.numpy as hnp
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -259,3 +260,18 @@ def test_a_verdict_shows_itself_safely():
     verdict = check_value("<script>", "a")
     assert "<script>" not in verdict._repr_html_()
     assert repr(check_value(3, 3)) == "✓ Your answer is right."
+
+
+def test_what_an_error_means_begins_after_a_full_stop():
+    def no_sum(x):
+        return tf.constant(x).sum()
+
+    def no_loss(x):
+        return keras.optimizers.SGD().apply([None], [tf.Variable(x)])
+
+    said = check_function(no_sum, [((np.ones(2),), 2)]).message
+    assert said.endswith(
+        "no attribute 'sum'. It is a tensor: take TensorFlow's functions, as tf.exp(x)."
+    )
+    said = check_function(no_loss, [((np.ones(2),), 2)]).message
+    assert said.endswith("for any variable. Is the loss computed inside the tape's with block?")
