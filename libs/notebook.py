@@ -78,7 +78,7 @@ class Picture:
         agg.draw()  # once: savefig draws twice, where axes make room for each other
         self._rgb = Image.frombytes("RGB", agg.get_width_height(), agg.buffer_rgba(), "raw", "RGBX")
         figure.set_dpi(before)
-        self.png = encode(self._rgb.reduce(2), "png", 128, optimize=True, dpi=(dpi, dpi))
+        self.png = encode(self._rgb.reduce(2), "png", 128, compress_level=7, dpi=(dpi, dpi))
         self.alt, self.width = alt, self._rgb.width // 2
 
     sharp = property(lambda self: encode(self._rgb, "webp", lossless=True))

@@ -62,3 +62,14 @@ def test_a_side_loads_without_the_other(own):
     loaded = done.stdout.split()
     assert set(modules) <= set(loaded)
     assert [name for name in loaded if side(name) not in MAY_IMPORT[own]] == []
+
+
+def test_what_a_shell_imports_is_there_before_a_student_s_process_forks():
+    program = (
+        "import sys, grader.hostile.kernel as kernel\n"
+        "before = {*sys.modules}\n"
+        "kernel.Kernel(None)\n"
+        "print(sorted({*sys.modules} - before), file=sys.__stdout__)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "[]\n", done.stderr

@@ -8,6 +8,7 @@ import base64
 import builtins
 import collections
 import contextlib
+import importlib
 import operator
 import os
 import signal
@@ -15,16 +16,28 @@ import socket
 import sys
 import traceback
 
-import matplotlib.pyplot  # noqa: F401 — each shell wants it: before the fork, once for all
+import matplotlib.pyplot  # noqa: F401
 import matplotlib_inline.backend_inline  # noqa: F401
 import numpy as np
+import PIL.Image
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from matplotlib.backends import backend_registry
 
 from grader.check import words
 from grader.shared.screen import Screen, cut
 from grader.shared.wire import Channel, WireError, pack, unpack
+
+# what a shell imports when it is made, and a figure when it is drawn: before the fork, once for all
+for _name in (
+    *("application", "completerlib", "logger", "magic_arguments", "oinspect"),
+    *("magics.ast_mod", "magics.execution", "magics.pylab"),
+):
+    importlib.import_module(f"IPython.core.{_name}")
+importlib.import_module("sqlite3")
+PIL.Image.preinit()
+backend_registry.list_all()
 
 WORDS = 500  # names in a function, told to the grader
 TEXT_LIMIT, RICH_LIMIT, PICTURES_LIMIT = 20_000, 200_000, 8 << 20
