@@ -7,7 +7,8 @@ from grader_mini import SETUP, write_course
 
 from grader import check
 from grader.assignment import Assignment
-from grader.commands.lazy import lazy
+from grader.commands import lazy as pasting
+from grader.commands.lazy import Paste, lazy
 from grader.hostile.lazy import attempts
 
 pytestmark = pytest.mark.sandbox
@@ -102,7 +103,39 @@ def test_a_busy_machine_makes_no_paste_look_like_an_answer():
     waits = iter([0.0, 0.7, 0.0, 0.0])  # the second who runs the block is the one who knows nothing
     theirs = {"busy": lambda: 1, "wait": lambda: time.sleep(next(waits)), "test": check.test}
     tests = ["with test('of all'):\n    wait()\nwith test('its own'):\n    assert busy() == 1"]
-    solved, tried, found, _ = attempts(
-        theirs, tests, "busy", [("", "def busy():\n    return 7")], 9
+    answers = [("", "def busy():\n    return 7")]
+    assert attempts(theirs, tests, "busy", answers, 0.25) == [2, [], []]
+
+
+def test_what_calls_another_answer_runs_once_for_all_pastes():
+    runs = []
+    theirs = {"runs": runs, "one": lambda: 1, "test": check.test}
+    tests = ["with test('others'):\n    runs.append(1)\nwith test('own'):\n    assert one() == 1"]
+    answers = [("", f"def one():\n    return {number}") for number in (7, 8, 1)]
+    won, found, late = attempts(theirs, tests, "one", answers, 0.25)
+    assert (won, found, late) == (2, [[2, None, 1, ["own"]]], [])
+    assert len(runs) == 2, "by the solution, and by an answer that knows nothing"
+
+
+def test_no_paste_hides_what_another_gives_away(assignment, monkeypatch):
+    """Not one that ends the process, nor one that never ends, nor for a slow machine's sake."""
+    pasted = [
+        Paste("ends", "import os\nos._exit(1)", "x"),
+        Paste("waits", "while True:\n    pass", "x"),
+        Paste("slow", "import time\ntime.sleep(0.4)", "np.sqrt(x)"),
+        Paste("quick", "", "np.sqrt(x)"),
+    ]
+    holes = pasting.holes
+    monkeypatch.setattr(pasting, "holes", lambda a, name: holes(a, name) * (name == "root"))
+    monkeypatch.setattr(pasting, "pastes", lambda *_: pasted)
+    monkeypatch.setattr(pasting, "PASSES", ((0.25, 100), (2.0, 5)))
+    problems, left_out = lazy(assignment)
+    assert [problem.partition(" gives away root(…)")[0] for problem in problems] == [
+        "quick",
+        "slow",
+    ]
+    ends, waits = sorted(note for note in left_out if note.startswith("root: "))[::-1]
+    assert ends.startswith("root: `import os; os._exit(1); x`, ")
+    assert waits == (
+        "root: 1 of 4 pastes into root that take too long, such as `while True:; pass; x`"
     )
-    assert (solved, tried, found) == (2, 1, [])

@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from tqdm import tqdm
+
 from grader.assignment import Assignment
 from grader.check import StudentError
 from grader.markers import SOLUTION, answer_of
@@ -18,8 +20,8 @@ from grader.trusted.proxies import Process
 from grader.trusted.sandbox import Sandbox
 
 SHARE = 0.1  # of an exercise's points that pasting may earn
-CHUNK = 1000  # answers that a process is asked to try at once
-SECONDS, WALL_SECONDS = 6.0, 200.0  # what it may work for a hole, and take for a chunk
+# seconds for a paste, and how many a process tries at once: at first, and of those that took longer
+PASSES, CHUNK_SECONDS = ((0.25, 100), (10.0, 5)), 200.0
 LINES, CONSTANTS, SHOWN = 12, 8, 3
 NEAR = 3  # cells from an answer: there numbers are moved as well
 _NOT_PASTED = ast.Starred | ast.JoinedStr | ast.FormattedValue | ast.Slice
@@ -114,7 +116,8 @@ def lazy(assignment: Assignment) -> tuple[list[str], list[str]]:
     imports = ["libs", *assignment.imports(), "grader.hostile.kernel", "grader.hostile.lazy"]
     # nothing is hidden from these lines, the author's own: the hidden tests run beside them
     with Sandbox(imports, (), assignment.data, assignment.memory, setup) as sandbox:
-        for name, cell in assignment.of_kind("answer").items():
+        answers = assignment.of_kind("answer").items()
+        for name, cell in tqdm(answers, f"{assignment.name}, pasting", unit="answer"):
             if "slow" in cell.metadata.get("tags", []):
                 left_out.append(f"{name}: it is slow")
                 continue
@@ -161,25 +164,40 @@ class Trial:
 
     def run(self, hole: Hole, pasted: list) -> list:
         """Return which pastes earn points above none, as :func:`attempts` does."""
-        done, found, seconds = 0, [], SECONDS
-        while done < len(pasted):
-            chunk = [(paste.lines, hole.filled(paste)) for paste in pasted[done : done + CHUNK]]
-            try:
-                if self.process is None:
-                    self._start()
-                with self.process.limit(WALL_SECONDS):
-                    told = self.attempts(self.tests, hole.name, chunk, seconds)
-                self.solved, tried, earned, seconds = told
-            except StudentError as error:  # one that ends the process, or never ends
-                self.end()
-                self.left_out.append(f"{self.name}: {len(chunk)} pastes, {error}")
-                tried, earned = len(chunk), []
-            found += [(done + number, *rest) for number, *rest in earned]
-            done += tried
-            if tried < len(chunk):
-                self.left_out.append(f"{self.name}: {len(pasted) - done} pastes, for time")
-                break
+        found, late = [], [*range(len(pasted))]
+        for seconds, size in PASSES:
+            tried, late = late, []
+            for start in range(0, len(tried), size):
+                numbers = tried[start : start + size]
+                earned, longer = self._tried(hole, pasted, numbers, seconds)
+                found, late = found + earned, late + longer
+        if late:
+            text = f"{len(late)} of {len(pasted)} pastes into {hole.name} that take too long"
+            self.left_out.append(f"{self.name}: {text}, such as `{pasted[late[0]]}`")
         return found
+
+    def _tried(self, hole: Hole, pasted: list, numbers: list[int], seconds: float) -> tuple:
+        """Return which of some pastes earn anything, and which take too long."""
+        chunk = [(pasted[number].lines, hole.filled(pasted[number])) for number in numbers]
+        try:
+            if self.process is None:
+                self._start()
+            with self.process.limit(CHUNK_SECONDS):
+                told = self.attempts(self.tests, hole.name, chunk, seconds)
+        except StudentError as error:  # one of them ends the process, or never ends
+            self.end()
+            if len(numbers) == 1:
+                self.left_out.append(f"{self.name}: `{pasted[numbers[0]]}`, {error}")
+                return [], []
+        else:
+            self.solved, earned, late = told
+            return [(numbers[n], *rest) for n, *rest in earned], [numbers[n] for n in late]
+        half = len(numbers) // 2
+        parts = (
+            self._tried(hole, pasted, some, seconds) for some in (numbers[:half], numbers[half:])
+        )
+        (earned, late), (more, later) = parts
+        return earned + more, late + later
 
     def _start(self) -> None:
         self.process = Process(self.sandbox.session(), {})

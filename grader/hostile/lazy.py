@@ -14,7 +14,7 @@ import numpy as np
 from grader import check
 from grader.shared.alarm import alarm
 
-TRY_SECONDS, SOLUTION_SECONDS, RAISES = 0.25, 60.0, 2
+SOLUTION_SECONDS, RAISES = 60.0, 2
 _prepared = {}  # the exercise's blocks by the name that is tried: a process has one exercise
 
 
@@ -45,7 +45,7 @@ class Block(NamedTuple):
 
 
 def attempts(theirs: dict, tests: list, name: str, answers: list, seconds: float) -> list:
-    """Try answers; return what the solution earns, how many were tried, and which earn anything.
+    """Try answers; return what the solution earns, which earn anything, and which are late.
 
     Parameters
     ----------
@@ -58,19 +58,18 @@ def attempts(theirs: dict, tests: list, name: str, answers: list, seconds: float
     answers : list of (str, str)
         The lines that a paste brings along, and the whole answer.
     seconds : float
-        When this process has worked so long on them, the others are left out.
+        What an answer may take, and a test beside twice what the solution needs.
 
     Returns
     -------
     solved : float
-    tried : int
     found : list of [int, int or None, float, list of str]
         Which answer, as which part of the tuple that the solution returns (None: as a whole), the
         points that it earns above an answer that knows nothing, the names of the tests that pass.
-    left : float
-        Of the seconds.
+    late : list of int
+        Which took longer, or hold lines that did: nobody knows what they earn.
     """
-    tried, found, left = 0, [], seconds
+    found, late = [], []
     with contextlib.ExitStack() as stack:
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
@@ -79,13 +78,11 @@ def attempts(theirs: dict, tests: list, name: str, answers: list, seconds: float
         if name not in _prepared:
             _prepared[name] = Exercise(theirs, tests, name)
         exercise = _prepared[name]
-        began = time.process_time()
-        for lines, answer in answers:
-            if left <= 0:
-                break
-            found += [[tried, *earned] for earned in exercise.earned(lines, answer)]
-            tried, left = tried + 1, seconds - (time.process_time() - began)
-    return [sum(block.won for block in exercise.blocks), tried, found, left]
+        for number, (lines, answer) in enumerate(answers):
+            exercise.late = False
+            found += [[number, *earned] for earned in exercise.earned(lines, answer, seconds)]
+            late += [number] * exercise.late
+    return [sum(block.won for block in exercise.blocks), found, late]
 
 
 class Exercise:
@@ -100,7 +97,7 @@ class Exercise:
     def __init__(self, theirs: dict, tests: list, name: str) -> None:
         self.theirs, self.name, self.blocks = theirs, name, []
         self.defined, self.solved = dict(theirs), theirs[name]
-        self.known, self.slow = {}, set()
+        self.known, self.slow, self.late = {}, {}, False
         for source in tests:
             space = dict(theirs)
             for statement in ast.parse(source).body:
@@ -114,7 +111,7 @@ class Exercise:
         self.parts = [None, *range(min(tuples, default=0))]
         # with time to spare: what it failed for a busy machine's sake, a paste would seem to earn
         self.nothing = {
-            part: self._points(self._blank(part), spare=SOLUTION_SECONDS) for part in self.parts
+            part: self._points(self._blank(part), SOLUTION_SECONDS) for part in self.parts
         }
 
     def _block(self, code, space: dict) -> Block:
@@ -131,7 +128,7 @@ class Exercise:
         put = noted if callable(self.solved) else self.solved
         space[self.name] = self.theirs[self.name] = put
         began = time.monotonic()
-        won, title = _run(code, space, SOLUTION_SECONDS)
+        won, title, _ = _run(code, space, SOLUTION_SECONDS)
         space[self.name] = self.theirs[self.name] = self.solved
         call = calls[0] if calls else None
         return Block(title, code, space, before, call, won, time.monotonic() - began)
@@ -156,33 +153,43 @@ class Exercise:
 
         return partly
 
-    def earned(self, lines: str, answer: str) -> list:
+    def earned(self, lines: str, answer: str, seconds: float) -> list:
         """Return as which part an answer earns how much, by which tests."""
-        if any(slow in lines for slow in self.slow):
+        self.late = any(seconds <= self.slow[slow] for slow in self.slow if slow in lines)
+        if self.late:
             return []
         found = []
         try:
-            with alarm(TRY_SECONDS, TimeoutError()):
+            with alarm(seconds, TimeoutError()):
                 exec(compile(answer, "answer", "exec"), self.theirs)
                 pasted = self.theirs[self.name]
                 # most lines raise, or return something of another form: these need no test
                 results = self._results(pasted)
             for part in self.parts:
+                # what an answer that knows nothing earns in full tells nothing of this one
                 like = [
-                    not block.call or (bool(got) and _like(got[0], block.call[2], part))
-                    for block, got in zip(self.blocks, results, strict=True)
+                    least < block.won
+                    and (not block.call or (bool(got) and _like(got[0], block.call[2], part)))
+                    for block, got, least in zip(
+                        self.blocks, results, self.nothing[part], strict=True
+                    )
                 ]
                 if any(like):
                     key = part, _digest(results if callable(pasted) else pasted)
-                    if key[1] is None or key not in self.known:
+                    points = self.known.get(key)
+                    if points is None:
                         put = pasted if part is None else self._partly(pasted, part)
-                        self.known[key] = self._points(put, like)
-                    gains = zip(self.known[key], self.nothing[part], self.blocks, strict=True)
+                        points = self._points(put, seconds, like)
+                        if key[1] is not None and not self.late:
+                            self.known[key] = points
+                    gains = zip(points, self.nothing[part], self.blocks, strict=True)
                     more = [(won - least, b.name) for won, least, b in gains if won > least]
                     if more:
                         found.append([part, sum(gain for gain, _ in more), [n for _, n in more]])
         except TimeoutError:
-            self.slow |= {lines} - {""}
+            self.late = True
+            if lines:
+                self.slow[lines] = seconds
         except (Exception, SystemExit):
             pass
         finally:
@@ -208,7 +215,7 @@ class Exercise:
                 found[-1] = [got, changed]
         return found
 
-    def _points(self, put, like=None, spare: float = TRY_SECONDS) -> list[float]:
+    def _points(self, put, spare: float, like=None) -> list[float]:
         """Return the points that something earns in the solution's place, in each block."""
         won = []
         self.theirs[self.name] = put
@@ -219,7 +226,9 @@ class Exercise:
                     own = key in self.defined and self.defined[key] is value
                     block.space[key] = value if own else _copied(value)
                 block.space[self.name] = put
-                won.append(_run(block.code, block.space, spare + 2 * block.seconds)[0])
+                points, _, stopped = _run(block.code, block.space, spare + 2 * block.seconds)
+                won.append(points)
+                self.late |= stopped
             else:
                 won.append(0.0)
         self.theirs[self.name] = self.solved
@@ -228,13 +237,14 @@ class Exercise:
         return won
 
 
-def _run(code, space: dict, seconds: float) -> tuple[float, str]:
-    """Return the points that a block gives, and its name."""
+def _run(code, space: dict, seconds: float) -> tuple[float, str, bool]:
+    """Return the points that a block gives, its name, and whether it was stopped."""
+    began = time.monotonic()
     limited = check.record(lambda _: alarm(seconds, TimeoutError()))
     with limited as record, contextlib.suppress(Exception, SystemExit):
         exec(code, space)
     (finding,) = record.findings or [check.Finding("", 0, 0, "")]
-    return finding.points * finding.share, finding.name
+    return finding.points * finding.share, finding.name, time.monotonic() - began >= seconds
 
 
 def _copied(value):
