@@ -248,6 +248,8 @@ def test_a_page_is_the_same_whatever_was_laid_out_before(course):
             alone.append(page(*both))
     assert together == alone * 2
     assert len(set(alone)) == 3
+    # a comment's heading goes on from the one before it, whatever that is in another's page
+    assert re.findall("<(h[3-6])[^>]*>(?:A|B|C)<", "".join(alone)) == ["h3", "h4", "h3", "h4", "h3"]
 
 
 # --- hand-back into an LMS ------------------------------------------------------------------------
