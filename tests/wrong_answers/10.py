@@ -231,6 +231,14 @@ WRONG = {
         ),
         # counted from 1
         (_CHOICE.format("return np.argmin([measure(k) for k in range(1, n + 1)])"), "IndexError"),
+        # an answer only where it is plain
+        (
+            _CHOICE.format(
+                f"{_THREE}least = np.sort(np.min(rounds, axis=0))\n    "
+                "return np.argmin(np.min(rounds, axis=0)) if least[0] < 0.6 * least[1] else ..."
+            ),
+            "can't be judged: TypeError: .*ellipsis",
+        ),
         # the name, nothing
         (_CHOICE.format("return 'the quickest'"), "can't be judged: ValueError"),
         (
