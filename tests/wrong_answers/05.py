@@ -202,11 +202,17 @@ WRONG = {
     ],
     "my_recipe": [
         # the lesson's
-        (_RECIPE.format("(512, 256), warm_cosine(steps)"), r"bound is −?-?1\d\d\.\d nats; to beat"),
+        (
+            _RECIPE.format("(512, 256), warm_cosine(steps)"),
+            r"bound is −?-?1\d\d\.\d\d nats; to beat",
+        ),
         # one hidden layer, at twice the rate: better, and not enough
-        (_RECIPE.format("(512,), warm_cosine(steps, peak=0.004)"), r"bound is −?-?11[01]\.\d nats"),
+        (
+            _RECIPE.format("(512,), warm_cosine(steps, peak=0.004)"),
+            r"bound is −?-?11[01]\.\d\d nats",
+        ),
         # at three times the rate: close
-        (_RECIPE.format("(512,), warm_cosine(steps, peak=0.006)"), r"bound is −?-?109\.\d nats"),
+        (_RECIPE.format("(512,), warm_cosine(steps, peak=0.006)"), r"bound is −?-?109\.\d\d nats"),
         # only one of the two
         (_RECIPE.format("warm_cosine(steps)"), "must return widths, then rates"),
         # one rate
