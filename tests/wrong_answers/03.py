@@ -165,6 +165,11 @@ WRONG = {
             _GRADIENT.format(**_MEAN | {"result": "x.T @ slope, slope.mean(axis=0)"}),
             "db of .* is 0.2 times .* divided twice",
         ),
+        # for the classes of the first cases only
+        (
+            _GRADIENT.format(**_MEAN | {"slope": "(p - np.eye(4)[labels]) / len(x)"}),
+            "of 2 pixels and 3 classes raises ValueError",
+        ),
     ],
     "my_step": [
         (
@@ -188,6 +193,11 @@ WRONG = {
         (
             _STEP.format(mean="mean", move=_MOVE.replace("rate * ", "")),
             "at a rate of 0.1 is 10 times what is expected",
+        ),
+        # a rate of its own, that of the first case
+        (
+            _STEP.format(mean="mean", move=_MOVE.replace("rate", "0.1")),
+            "after 3 steps at a rate of 0.2 differs",
         ),
         (
             _STEP.format(mean="mean", move=_MOVE.replace("    return loss", "")),
