@@ -255,6 +255,23 @@ def test_its_stored_quiz_is_the_one_it_asks_today(path):
 
 
 @each_lesson
+def test_its_stored_dashboards_look_and_work_as_today_s(path):
+    """They run in a page: what was mended in their script is mended there only when stored anew."""
+    js, css = (
+        (ROOT / "libs/front" / f"dashboard.{kind}").read_text("utf-8") for kind in ("js", "css")
+    )
+    begin, end = (
+        f'<style>{css}</style>\n<div class="dashboard"',
+        f'<script type="module">{js}</script>',
+    )
+    outputs = [o for cell in cells(path) for o in cell.outputs]
+    pages = [o.data.get("text/html", "") for o in outputs if "data" in o]
+    for page in (page for page in pages if 'class="dashboard"' in page):
+        today = page.startswith(begin), page.endswith(end)
+        assert today == (True, True), "run `make notebooks` for this lesson"
+
+
+@each_lesson
 def test_three_predictions_at_least_are_answered(path):
     cells = nbformat.read(path, as_version=4).cells
     answered = sum(cell.source.count(".answer(") for cell in cells if cell.cell_type == "code")
