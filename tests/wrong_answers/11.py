@@ -145,11 +145,11 @@ WRONG = {
         # dots where it is hard
         (_MESSAGES.format("[1, 4, 7] if 1 < sizes[0] < 1.2 else ..."), "can't be sent: TypeError"),
         # the last layer is left out
-        (_MESSAGES.format("[6, 5]"), "don't hold each of the 12 once"),
+        (_MESSAGES.format("[6, 5]"), r"add up to 12, got \[6, 5\], 11"),
         # nothing is an easy message
-        (_MESSAGES.format("[12, 0]"), "don't hold each of the 12 once"),
+        (_MESSAGES.format("[12, 0]"), "at least 1 and add up to 12"),
         # layers in place of counts
-        (_MESSAGES.format("list(range(12))"), "don't hold each of the 12 once"),
+        (_MESSAGES.format("list(range(12))"), "at least 1 and add up to 12"),
         # no return
         ("\ndef my_messages(sizes, ready):\n    [6, 6]\n", "can't be sent: TypeError"),
     ],
