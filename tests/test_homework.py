@@ -3,6 +3,7 @@
 import base64
 import re
 
+import nbformat
 import pytest
 from grader_mini import CELLS, marking, proved_by_the_page, submission, write_course
 
@@ -48,6 +49,27 @@ def pool():
 def test_an_assignment_is_proved(name, pool):
     problems = prove(COURSE.assignment(name), COURSE, pool)
     assert not problems, "\n".join(["", *problems])
+
+
+def runs_of_lines(source):
+    """Return every four lines in a row of some code, without its comments and spaces."""
+    lines = [line.split("#")[0].split() for line in source.splitlines()]
+    lines = [" ".join(words) for words in lines if words]
+    return {tuple(lines[at : at + 4]) for at in range(len(lines) - 3)}
+
+
+def test_no_solution_can_be_copied_out_of_a_lesson():
+    """Three lines in a row at most, such as an update by gradients, stand in a lesson, too."""
+    lessons = set()
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        for cell in nbformat.read(path, as_version=4).cells:
+            shown = re.findall(r"```python\n(.*?)```", cell.source, re.S)
+            for source in [cell.source] if cell.cell_type == "code" else shown:
+                lessons |= runs_of_lines(source)
+    assert len(lessons) > 3000
+    for name in COURSE.assignments():
+        for cell in COURSE.assignment(name).of_kind("answer").values():
+            assert not runs_of_lines(cell.source) & lessons, name
 
 
 def test_a_proof_reports_what_is_wrong(tmp_path, pool):
