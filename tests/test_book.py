@@ -81,7 +81,7 @@ def test_what_is_folded_stands_at_the_end_of_its_chapter(printed):
     # what answers a prediction is shown, without a word on what nobody said
     assert "You had not committed" not in before + after
     assert "best single layer" in before
-    assert "Show source" not in before + after
+    assert "Code of the figure" not in before + after
     assert "replace the dots" not in before  # a check of what can't be filled in on paper
 
 

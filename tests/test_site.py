@@ -7,16 +7,19 @@ import random
 import re
 import runpy
 import zlib
+from collections import Counter
 from datetime import date, timedelta
 from html.parser import HTMLParser
 from urllib.parse import unquote, urlsplit
 
+import nbformat
 import numpy as np
 import pytest
 from in_browser import serious_faults
 from PIL import Image
 
 from libs import ROOT
+from tools.site import FOLDED, as_page
 from tools.translation import Translator, languages, lessons_in
 
 pytestmark = pytest.mark.browser
@@ -118,6 +121,36 @@ def test_claims_and_solutions_stay_out_of_the_pages(site):
         assert "BEGIN SOLUTION" not in site[f"homework/{path.stem}"].text
 
 
+def test_a_folded_cell_says_what_it_holds(site):
+    held = Counter()
+    for stem in LESSONS:
+        text = site[f"notebooks/{stem}"].text
+        assert "Toggle hidden content" not in text  # which screen readers would say instead
+        folded = r'<details class="[^"]*above-input">\s*<summary>\s*<p [^>]*>(.*?)</p>'
+        found = re.findall(folded, text)
+        held.update("Code" if label.startswith("Code: ") else label for label in found)
+    assert set(held) == set(FOLDED.values()), held  # each kind is there, and no other
+    assert min(held["The check"], held["Code of the figure"]) > 30
+
+
+def test_what_only_a_claim_has_a_use_for_is_no_empty_fold(tmp_path):
+    def tags(*sources):
+        notebook = nbformat.v4.new_notebook()
+        notebook.cells = [nbformat.v4.new_markdown_cell("# x")]
+        for source in sources:
+            cell = nbformat.v4.new_code_cell(source)
+            cell.metadata.jupyter = {"source_hidden": True}
+            notebook.cells.append(cell)
+        as_page("none", notebook, tmp_path)
+        return [cell.metadata.tags for cell in notebook.cells[1:]]
+
+    claimed = 'gap = a - b\nclaim(gap > 0, "a wins")'
+    assert tags(claimed) == [["remove-cell"]]
+    assert tags(claimed, "c = gap") == [["hide-input"], ["hide-input"]]
+    assert tags(claimed, 'claim(gap < 9, "by little")') == [["remove-cell"], ["remove-cell"]]
+    assert tags("gap = a - b") == [["hide-input"]]
+
+
 def test_translated_pages_say_what_is_in_which_language(site):
     assert len(TRANSLATED) >= 3
     for name in TRANSLATED:
@@ -134,7 +167,7 @@ def test_translated_pages_say_what_is_in_which_language(site):
         )
         front = Translator(code, "front")
         assert front.plain("Code, pictures and what cells print are in English.") in site[name].text
-        for words in ("Show source", "Hide output", "Toggle hidden content", "Choose an answer"):
+        for words in (">Code of the figure<", "Hide output", "Choose an answer"):
             assert words not in site[name].text, name
 
 
@@ -167,6 +200,8 @@ def test_a_page_is_for_everyone(opened, name):
         page.emulate_media(color_scheme=theme)
         page.locator(f"html[data-theme={theme}]").wait_for()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (width, theme)
+        whole = ".prev-next-area a, .prev-next-title" + (width == 1366) * ", .cell_input pre"
+        assert page.locator(whole).evaluate_all(CUT) == [], (width, theme)
         if judged:
             page.wait_for_timeout(500)  # the theme looks anew which blocks scroll
             assert serious_faults(page) == [], (width, theme)
@@ -265,6 +300,8 @@ def test_what_is_played_with_computes_right(opened):
     assert f"{-(p * np.log2(p)).sum():.2f} bits" in said["softmax"].inner_text()
     bars = page.locator("[data-play=softmax] li span").all_inner_texts()
     assert bars == [f"{100 * share:.1f} %" for share in p]
+    begins = "(all) => all.map((bar) => bar.getBoundingClientRect().x)"
+    assert len(set(page.locator("[data-play=softmax] li i").evaluate_all(begins))) == 1
     page.get_by_label("momentum").focus()
     page.keyboard.press("ArrowRight")  # to 0.05
     place, speed = np.array([-1.8, 1.0]), np.zeros(2)
@@ -280,6 +317,9 @@ def test_what_is_played_with_computes_right(opened):
     assert lowest == "0.0"
     page.get_by_label("middle", exact=True).fill("-9")
     assert "from −" in said["kernel"].inner_text()
+    most = said["kernel"].inner_text()
+    page.get_by_label("middle", exact=True).fill("-99")
+    assert said["kernel"].inner_text() == most  # no number is below -9
 
 
 def test_networks_are_as_young_as_the_cells_that_train_them():

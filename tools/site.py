@@ -37,6 +37,13 @@ LESSONS = "[0-9][0-9]*-*.ipynb"
 FRONT, ALIVE = ROOT / "libs" / "front", ROOT / "docs" / "alive"
 RECORDS = ROOT / "benchmarks" / "records"
 LIVE = {"DigitPad(": "pad", "LatentExplorer(": "explorer"}
+FOLDED = {  # what a folded cell's line says that it holds
+    "imports": "Imports",
+    "solution": "What the lesson goes on with: a solution",
+    "check": "The check",
+    "figure": "Code of the figure",
+    "code": "Code",
+}
 HEADINGS: dict[str, str] = {}  # of translated pages, in English: places keep their names
 _PICTURE = re.compile(r'(src|srcset)="data:image/(png|gif|webp);base64,([^"]+)"')
 
@@ -72,10 +79,20 @@ def without_claims(source: str) -> str:
     return re.sub(r"\n{3,}", "\n\n\n", "\n".join(lines)).strip()
 
 
+def _used(source: str, sources: list[str]) -> bool:
+    """Return whether another of some cells speaks of what this one makes."""
+    nodes = list(ast.walk(ast.parse(source)))
+    made = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    made |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    words = set(re.findall(r"\w+", " ".join(other for other in sources if other != source)))
+    return bool((made - {"_"}) & words)
+
+
 def as_page(lesson: str, notebook, folder: Path) -> None:
     """Change a notebook to what a page shows of it; write its pictures into a folder."""
     make_alive(lesson, notebook.cells)
     offer(lesson, notebook.cells[0], folder.with_name("lessons"))
+    sources = [without_claims(c.source) for c in notebook.cells if c.cell_type == "code"]
     asked = False  # a prediction, whose answer the next output is
     for cell in notebook.cells:
         tags = cell.metadata.setdefault("tags", [])
@@ -84,11 +101,17 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
             # pages of docs/ lie above
             cell.source = without_way(cell.source).replace("](../docs/", "](../")
             continue
-        cell.source = without_claims(cell.source)
+        claimed, cell.source = cell.source, without_claims(cell.source)
+        hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
+        idle = hidden and claimed != cell.source and not cell.outputs
         if not cell.source or cell.get("id") == "setup":
             tags.append("remove-cell")
-        elif "setup" in tags or cell.metadata.get("jupyter", {}).get("source_hidden"):
+        elif idle and not _used(cell.source, sources):
+            tags.append("remove-cell")  # what only a claim had a use for
+        elif "setup" in tags or hidden:
             tags.append("hide-input")
+            label = holds(cell)
+            cell.metadata["mystnb"] = {"code_prompt_show": label, "code_prompt_hide": label}
         # a server of the author's machine, such as TensorBoard, is nowhere else
         cell.outputs = [o for o in cell.outputs if "//localhost" not in json.dumps(o)]
         cell.outputs = [o for o in cell.outputs if not _blank(o)]
@@ -101,6 +124,23 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
                 output.data.update({kind: as_read(text) for kind, text in output.data.items()})
             if page := output.get("data", {}).get("text/html"):
                 output.data["text/html"] = _PICTURE.sub(lambda m: _stored(m, folder), page)
+
+
+def holds(cell) -> str:
+    """Return what a folded cell's code is for, so that one knows whether to open it."""
+    source = cell.source
+    if re.match(r"(?:from|import) ", source):
+        return FOLDED["imports"]
+    if re.search(r"(?m)^def lessons_|^# the lesson goes on with", source):
+        return FOLDED["solution"]
+    if re.search(r"\bcheck_(?:function|value)\(|\bVerdict\(", source):
+        return FOLDED["check"]
+    named = re.findall(r"(?m)^(?:def|class) (\w+)", source)
+    if re.search(r"\b(?:show|montage|build_gif)\(", source):
+        return FOLDED["figure"]
+    named += re.findall(r"(?m)^(\w+)(?:, \w+)* = ", source)
+    named = [name for name in dict.fromkeys(named) if name != "_"][:3]
+    return f"{FOLDED['code']}: {', '.join(named)}" if named else FOLDED["code"]
 
 
 def as_read(shown):
@@ -378,11 +418,9 @@ def finish_translated(language: str, folder: Path) -> None:
         inside = page.relative_to(folder).as_posix()
         up = "../" * inside.count("/")
         text = page.read_text("utf-8").replace('<div class="cell ', '<div lang="en" class="cell ')
-        for words in ("Show source", "Hide source", "Show output", "Hide output"):
-            there = f'lang="{folder.name}">{front.plain(words)}<'
-            text = text.replace(f'admonition-title">{words}<', f'admonition-title" {there}')
-        toggle = "Toggle hidden content"
-        text = text.replace(f'"{toggle}"', f'"{front.plain(toggle)}"')
+        for words in (*FOLDED.values(), "Show output", "Hide output"):
+            there = f'admonition-title" lang="{folder.name}">{front.plain(words)}'
+            text = re.sub(f'admonition-title">{words}(?=[<:])', there, text)
         page.write_text(_with_way(text, "en", f"{up}../{inside}", known), "utf-8")
         english = SITE / inside
         text = _with_way(english.read_text("utf-8"), language, f"{up}{folder.name}/{inside}")
@@ -442,6 +480,12 @@ def make_site() -> int:
     failed = _build(PAGES, SITE)
     for language in () if failed else languages():
         failed = failed or make_translated(language)
+    for page in () if failed else SITE.rglob("*.html"):
+        # a folded cell is called by what its line says, which this name would speak over
+        text = page.read_text("utf-8")
+        page.write_text(
+            text.replace('<summary aria-label="Toggle hidden content">', "<summary>"), "utf-8"
+        )
     return failed
 
 

@@ -38,7 +38,7 @@ export function softmax(root) {
     const powers = scores.map((score) => Math.exp(score - top));
     const sum = powers.reduce((a, b) => a + b);
     const shares = powers.map((power) => power / sum);
-    root.querySelector("ul").innerHTML = names.map((name, k) => `<li>${name}
+    root.querySelector("ul").innerHTML = names.map((name, k) => `<li><em>${name}</em>
       <i><b style="width: ${(100 * shares[k]).toFixed(1)}%"></b></i>
       <span>${(100 * shares[k]).toFixed(1)} %</span></li>`).join("");
     const entropy = -shares.reduce((all, p) => all + (p > 0 ? p * Math.log2(p) : 0), 0);
@@ -125,7 +125,8 @@ export function kernel(root, digit) {
   };
   paint(picture, [...digit].map((share) => Array(3).fill(Math.round(255 * share))));
   const look = () => {
-    const weights = fields.map((input) => Number(input.value) || 0);
+    const weights = fields.map((input) =>
+      Math.min(Math.max(Number(input.value) || 0, -9), 9));
     const found = [];
     for (let y = 0; y < 26; y++) for (let x = 0; x < 26; x++)
       found.push(weights.reduce((sum, w, k) => sum + w
