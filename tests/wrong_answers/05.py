@@ -72,6 +72,11 @@ WRONG = {
             _KL.format("0.5 * (np.exp(log_variance) + mean**2 - log_variance).sum(axis=1)"),
             "is 1.5 too large, everywhere",
         ),
+        # −1 for each of the first case's three dimensions
+        (
+            _KL.format("0.5 * (np.exp(log_variance) + mean**2 - log_variance).sum(axis=1) - 1.5"),
+            "of the prior itself, 1 dimension differs in 2 of 2 places.* -1, expected 0",
+        ),
         # a mean over the dimensions
         (
             _KL.format("0.5 * (np.exp(log_variance) + mean**2 - 1 - log_variance).mean(axis=1)"),
@@ -94,7 +99,7 @@ WRONG = {
             _ELBO.format(**_BOTH).replace(
                 "tf.math.softplus(scores)", "tf.math.log(1 + tf.exp(scores))"
             ),
-            "of large scores holds",
+            "of large scores, d=1 holds",
         ),
         # a part from NumPy, which cuts one of the slope's ways
         (
@@ -102,6 +107,13 @@ WRONG = {
                 "draw_codes", "(lambda m, v, e: m + np.exp(v / 2) * e)"
             ),
             "NotImplementedError|NumPy|numpy",
+        ),
+        # −1 for each of the first case's two dimensions
+        (
+            _ELBO.format(**_BOTH).replace(
+                "mean**2 - 1 - log_variance, axis=1)", "mean**2 - log_variance, axis=1) - 1"
+            ),
+            r"KL of my_elbo of large scores, d=1 is 0.5 too small, everywhere",
         ),
         # a mean over pixels
         (
