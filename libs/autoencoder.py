@@ -259,10 +259,9 @@ def _images(images):
     """Return images as ``[n, 28, 28, 1]`` float32, or say what is wrong with them."""
     images = validate.unit_interval(images, "images")
     if images.shape[1:] not in ((784,), _SHAPE[:2], _SHAPE):
-        raise ValueError(
-            f"images must have shape [n, 784], [n, 28, 28] or [n, 28, 28, 1], "
-            f"got {list(images.shape)}. A single image goes in as image[None]."
-        )
+        shapes = "[n, 784], [n, 28, 28] or [n, 28, 28, 1]"
+        hint = "A single image goes in as image[None]."
+        raise ValueError(f"images must have shape {shapes}, got {list(images.shape)}. {hint}")
     return images.astype(np.float32, copy=False).reshape(-1, *_SHAPE)
 
 

@@ -29,7 +29,7 @@ _INNER_PARTS = re.compile(
     r"|\[Op:[^\]]{0,200}\](?: name: ?\S{0,200})?|; NodeDef:.{0,2000}|\x1b\[[\d;]{0,20}m"
 )
 _MEANINGS = (  # the sign of an error, and what it means to a learner
-    ("NoneType|None value", "Something is None: does the tape watch what it is asked about?"),
+    ("NoneType|None value", "Something is None: is a return missing, or the tape not watching?"),
     ("ndarray' object has no attribute '_id", "A tape knows tensors and variables, no arrays."),
     ("No gradients", "Is the loss computed inside the tape's with block?"),
     ("Tensor.* has no attribute", "It is a tensor: take TensorFlow's functions, as tf.exp(x)."),
@@ -62,10 +62,29 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         sign, ink, paper = _LOOKS[self.state]
-        return (
-            f'<div style="padding:.5em .8em;border-left:4px solid {ink};background:{paper};'
-            f'color:{ink}">{sign} {html.escape(self.message)}</div>'
-        )
+        style = f"padding:.5em .8em;border-left:4px solid {ink};background:{paper};color:{ink}"
+        return f'<div style="{style}">{sign} {html.escape(self.message)}</div>'
+
+    @classmethod
+    def of(cls, failed: str, seconds: float = 10):
+        """Turn, as a decorator, a function that measures an answer into the verdict.
+
+        It returns None of what is not filled in, else whether it is right, and what to say. What
+        it raises, or that it takes longer than ``seconds``, is said after ``failed``.
+
+        >>> Verdict.of("Your number can't be judged")(lambda: 1 / 0)
+        ✗ Your number can't be judged: ZeroDivisionError: division by zero
+        """
+
+        def judge(measure):
+            try:
+                with _limit(seconds):
+                    found = measure()
+            except (Exception, SystemExit, _TooLong) as error:
+                return _broken(error, f"{failed}:", f"{failed}: it")
+            return cls("right" if found[0] else "wrong", found[1]) if found else _EMPTY
+
+        return judge
 
 
 def check_value(got, expected, what: str = "your answer", tolerance: float = 1e-5) -> Verdict:
@@ -127,16 +146,10 @@ def check_function(function, cases, what: str | None = None, tolerance: float = 
         call = f"{what} {name[0]}" if name else f"{what}({', '.join(map(_short, arguments))})"
         given = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
         try:
-            with _limit(), warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")  # the verdict says more
+            with _limit(_SECONDS):
                 got = function(*given)
-        except (Exception, SystemExit, _TooLong) as error:  # whatever a learner's code raises
-            if "llipsis" in str(error):
-                return Verdict("empty", "Not all of it is filled in yet: some dots are left.")
-            says = f"raises {type(error).__name__}: {reason(error)}".rstrip(": ")
-            if meant := [m for sign, m in _MEANINGS if re.search(sign, says)]:
-                says = f"{says.rstrip('.')}. {meant[0]}"
-            return Verdict("wrong", f"{call} {error if isinstance(error, _TooLong) else says}")
+        except (Exception, SystemExit, _TooLong) as error:
+            return _broken(error, f"{call} raises", call)
         if got is None:
             nothing = Verdict("wrong", f"{call} returns nothing: is a return missing?")
             return _EMPTY if _is_blank(function) else nothing
@@ -153,24 +166,31 @@ class _TooLong(BaseException):
     """Ends a call; no ``except Exception`` of a learner's catches it."""
 
 
+def _broken(error, raises: str, call: str) -> Verdict:
+    """Say what a learner's code raised, or that it took too long."""
+    if "llipsis" in str(error):
+        return Verdict("empty", "Not all of it is filled in yet: some dots are left.")
+    says = f"{raises} {type(error).__name__}: {reason(error)}".rstrip(": ")
+    if meant := [m for sign, m in _MEANINGS if re.search(sign, says)]:
+        says = f"{says.rstrip('.')}. {meant[0]}"
+    return Verdict("wrong", f"{call} {error}" if isinstance(error, _TooLong) else says)
+
+
 @contextlib.contextmanager
-def _limit():
+def _limit(seconds):
     """Raise _TooLong in what takes too long; not on Windows or outside the main thread."""
-    main = threading.current_thread() is threading.main_thread()
-    if not main or not hasattr(signal, "setitimer"):
-        yield
-        return
 
     def stop(*_):
-        raise _TooLong(f"is still not done after {_SECONDS:g} s: does a loop never end?")
+        raise _TooLong(f"is still not done after {seconds:g} s: does a loop never end?")
 
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, _SECONDS, 1)  # and again, should it be caught
-    try:
+    main = threading.current_thread() is threading.main_thread()
+    quiet = warnings.catch_warnings(action="ignore"), np.errstate(all="ignore")
+    with contextlib.ExitStack() as after, quiet[0], quiet[1]:  # the verdict says more
+        if main and hasattr(signal, "setitimer"):
+            after.callback(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, stop))
+            after.callback(signal.setitimer, signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # and again, should it be caught
         yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def _is_blank(function) -> bool:
@@ -245,8 +265,7 @@ def _finding(got, expected, what, tolerance, arguments=()) -> Verdict | None:
                 return Verdict("wrong", f"{what} {says}", says)
         return finding
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
             problem = _difference(got, expected, tolerance, arguments)
     except Exception:  # whatever an object does when it is read, compared or written
         text = "can't be read as numbers"

@@ -54,8 +54,7 @@ def claim(
     if "PYTEST_VERSION" in os.environ and not proof:
         raise RuntimeError("A proof without COURSE_PROOF=1 proves nothing: no claim would fail.")
     try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"), np.errstate(all="ignore"):
             value = measured() if callable(measured) else measured
             text = _difference(value, low, high, equal, within, above, below, unit)
         if text is None:

@@ -271,10 +271,8 @@ class Film(Picture):
 
     def _repr_html_(self) -> str:
         js, css = ((_FRONT / f"dashboard.{kind}").read_text("utf-8") for kind in ("js", "css"))
-        return (
-            f'<style>{css}</style>\n<div class="dashboard" data-film="{self._film}">'
-            f'{super()._repr_html_()}</div>\n<script type="module">{js}</script>'
-        )
+        page = f'<div class="dashboard" data-film="{self._film}">{super()._repr_html_()}</div>'
+        return f'<style>{css}</style>\n{page}\n<script type="module">{js}</script>'
 
 
 def _number(value, name: str) -> float:

@@ -139,11 +139,9 @@ class Quiz:
     def _repr_html_(self) -> str:
         script, style = ((_FRONT / f"quiz.{kind}").read_text("utf-8") for kind in ("js", "css"))
         questions = html.escape(json.dumps(self.questions, ensure_ascii=False))
-        return (
-            f'<style>{style}</style>\n<div class="quiz" data-questions="{questions}">\n'
-            f"<ol>{''.join(map(_as_text, self.questions))}</ol></div>\n"
-            f'<script type="module">{script}</script>'
-        )
+        page = f'<style>{style}</style>\n<div class="quiz" data-questions="{questions}">\n'
+        page += f"<ol>{''.join(map(_as_text, self.questions))}</ol></div>\n"
+        return f'{page}<script type="module">{script}</script>'
 
 
 def _as_text(question: dict) -> str:

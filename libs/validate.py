@@ -67,11 +67,9 @@ def images(array, name: str) -> np.ndarray:
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or array.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"{name} must have shape [n, height, width], [n, height, width, 1] or "
-            f"[n, height, width, 3], got {list(shape)}. "
-            f"Flat images need .reshape(-1, height, width) first."
-        )
+        shapes = "[n, height, width], [n, height, width, 1] or [n, height, width, 3]"
+        hint = "Flat images need .reshape(-1, height, width) first."
+        raise ValueError(f"{name} must have shape {shapes}, got {list(shape)}. {hint}")
     return _filled(array, name)
 
 
@@ -91,10 +89,9 @@ def unit_interval(array, name: str) -> np.ndarray:
     finite(array, name)
     slack = max(1e-6, 4 * float(np.finfo(array.dtype).eps))
     if low < -slack or high > 1 + slack:
-        raise ValueError(
-            f"{name} must lie in [0, 1], got {_digits(low)} to {_digits(high)}. Scale first: "
-            f"pixels as x / 255, anything else as (x - x.min()) / (x.max() - x.min())."
-        )
+        got = f"got {_digits(low)} to {_digits(high)}. Scale first: pixels as x / 255"
+        other = "anything else as (x - x.min()) / (x.max() - x.min())"
+        raise ValueError(f"{name} must lie in [0, 1], {got}, {other}.")
     return np.clip(array, 0, 1)
 
 
@@ -110,10 +107,9 @@ def pixels(array, name: str) -> np.ndarray:
         levels = np.asarray(unit_interval(array, name) * 255)
         return np.rint(levels, out=levels).astype(np.uint8)  # in place: memory costs more than sums
     if array.min() < 0 or array.max() > 255:
-        raise ValueError(
-            f"{name} must be integers from 0 to 255, or float in [0, 1], "
-            f"got {array.dtype} from {array.min()} to {array.max()}."
-        )
+        wanted = "integers from 0 to 255, or float in [0, 1]"
+        got = f"{array.dtype} from {array.min()} to {array.max()}"
+        raise ValueError(f"{name} must be {wanted}, got {got}.")
     return array.astype(np.uint8)
 
 

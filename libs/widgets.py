@@ -166,10 +166,9 @@ class DigitPad(Live):
         except (TypeError, ValueError):
             fits = False
         if not fits:
-            raise ValueError(
-                "strokes must be a list of strokes, each a list of points (x, y), shares of the "
-                "canvas from 0 to 1. For example [[(0.5, 0.1), (0.5, 0.9)]]."
-            )
+            points = "each a list of points (x, y), shares of the canvas from 0 to 1"
+            example = "For example [[(0.5, 0.1), (0.5, 0.9)]]."
+            raise ValueError(f"strokes must be a list of strokes, {points}. {example}")
         self.strokes = self.strokes + [stroke.tolist() for stroke in new if len(stroke)]
         self._update()
 
@@ -194,16 +193,12 @@ class DigitPad(Live):
         """Return the network's ten probabilities for an image, or say what is wrong with them."""
         answer = np.asarray(self._predict(image.reshape(1, 784)))
         if answer.shape != (1, 10):
-            raise ValueError(
-                "predict must turn images [batch, 784] into probabilities [batch, 10]; "
-                f"for [1, 784] it returned {list(answer.shape)}."
-            )
+            wanted, got = "images [batch, 784] into probabilities [batch, 10]", list(answer.shape)
+            raise ValueError(f"predict must turn {wanted}; for [1, 784] it returned {got}.")
         if not (answer.min() >= 0 and abs(answer.sum() - 1) < 1e-2):  # NaN fails too
-            raise ValueError(
-                "predict must return ten probabilities that sum to 1; it returned "
-                f"{answer.min():.3g} to {answer.max():.3g}, sum {answer.sum():.3g}. "
-                "Is a softmax missing?"
-            )
+            got = f"{answer.min():.3g} to {answer.max():.3g}, sum {answer.sum():.3g}"
+            says = f"predict must return ten probabilities that sum to 1; it returned {got}."
+            raise ValueError(f"{says} Is a softmax missing?")
         return answer[0].astype(np.float32)
 
     def _answer(self) -> dict:
@@ -287,10 +282,9 @@ class LatentExplorer(Live):
         self._codes = validate.codes(codes, "codes")
         self._labels = np.asarray(labels)
         if self._labels.shape != (len(codes),) or not np.isin(self._labels, range(10)).all():
-            raise ValueError(
-                f"labels must be {len(codes)} numbers from 0 to 9, one for each code, got shape "
-                f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
-            )
+            wanted = f"{len(codes)} numbers from 0 to 9, one for each code"
+            got = f"{list(self._labels.shape)}. Of one-hot labels take labels.argmax(axis=1)."
+            raise ValueError(f"labels must be {wanted}, got shape {got}")
         self._update()  # finds a wrong function now, and starts it
         self.plane = {
             "src": address(Picture(self._map(), self._says(), dpi=100).sharp),
@@ -307,16 +301,13 @@ class LatentExplorer(Live):
         try:
             answer = np.asarray(self._decode(code[None]))
         except Exception as error:
-            raise ValueError(
-                f"decode fails for a code of shape [1, 2] with {type(error).__name__}: {error}\n"
-                "If its codes are longer, hold the other numbers still, for example "
-                "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
-            ) from error
+            why = f"decode fails for a code of shape [1, 2] with {type(error).__name__}: {error}"
+            hint = "If its codes are longer, hold the other numbers still, for example "
+            hint += "lambda codes: decode(np.pad(codes, ((0, 0), (0, 18))))."
+            raise ValueError(f"{why}\n{hint}") from error
         if answer.size != 784 or answer.shape[:1] != (1,):
-            got = list(answer.shape)
-            raise ValueError(
-                f"decode must return one image of 28 × 28 pixels for one code; it returned {got}."
-            )
+            wanted, got = "one image of 28 × 28 pixels for one code", list(answer.shape)
+            raise ValueError(f"decode must return {wanted}; it returned {got}.")
         validate.pixels(answer, "what decode returns")
         return answer.reshape(28, 28)
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libs.check import check_function, check_value
+from libs.check import Verdict, check_function, check_value
 
 ARRAYS = hnp.arrays(
     np.float64, hnp.array_shapes(max_dims=3, max_side=5), elements=st.floats(-10, 10)
@@ -200,6 +200,34 @@ def in_graph(x):
 def test_whatever_a_function_does_is_a_finding(function, state, says, monkeypatch):
     monkeypatch.setattr("libs.check._SECONDS", 1)
     verdict = check_function(function, [((3,), 4)])
+    assert verdict.state == state
+    assert says in verdict.message
+
+
+@pytest.mark.parametrize(
+    ("measure", "state", "says"),
+    [
+        (
+            lambda: None,
+            "empty",
+            "Not filled in yet: replace the dots, run that cell, then this one.",
+        ),
+        (
+            lambda: np.mean([1.0, ...]),
+            "empty",
+            "Not all of it is filled in yet: some dots are left.",
+        ),
+        (lambda: (np.True_, "3 s."), "right", "3 s."),
+        (lambda: (False, "5 s; to beat: 4."), "wrong", "5 s; to beat: 4."),
+        (lambda: {}["x"], "wrong", "It can't be told: KeyError: 'x'"),
+        (lambda: int(None), "wrong", "Something is None: is a return missing, or"),
+        (lambda: leaves(3), "wrong", "It can't be told: SystemExit"),
+        (lambda: forever(3), "wrong", "It can't be told: it is still not done after 0.5 s: does a"),
+    ],
+)
+def test_whatever_an_open_answer_does_is_a_verdict(measure, state, says):
+    verdict = Verdict.of("It can't be told", seconds=0.5)(measure)
+    assert isinstance(verdict, Verdict)
     assert verdict.state == state
     assert says in verdict.message
 

@@ -8,6 +8,8 @@ import json
 import linecache
 import re
 import runpy
+import signal
+import time
 from urllib.parse import unquote
 
 import nbformat
@@ -446,6 +448,43 @@ def swapped(solution):
     return ast.unparse(tree) if pairs else None
 
 
+def endless(exercise):
+    """Return an exercise whose functions wait, longer than tests let them; None if it has none."""
+    tree = ast.parse(exercise)
+    found = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    for function in found:
+        function.body = ast.parse("while WAIT():\n    pass\nraise TimeoutError").body
+    return ast.unparse(tree) if found else None
+
+
+def within(seconds, monkeypatch):
+    """Shorten the time limit of checks; return what tells, for ten times as long, to wait on."""
+    setitimer, began = signal.setitimer, []
+    monkeypatch.setattr(
+        signal, "setitimer", lambda which, s, *again: setitimer(which, min(s, seconds), *again)
+    )
+
+    def wait():
+        began.append(time.monotonic())
+        return began[-1] - began[0] < 10 * seconds
+
+    return wait
+
+
+@each_lesson
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no timer")
+def test_none_of_its_checks_waits_for_ever(path, tmp_path, monkeypatch):
+    names = set_up(path, tmp_path, monkeypatch)
+    for exercise, check, _ in exercises(path):
+        if source := endless(exercise):
+            with monkeypatch.context() as patch:
+                here = names | {"WAIT": within(0.2, patch)}
+                run(source, here)
+                verdict = run(check, here)
+            assert verdict.state == "wrong"
+            assert "is still not done after" in verdict.message, f"{verdict!r}\n{check}"
+
+
 @each_lesson
 def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch):
     """Unfilled, the check says so; solved, it says right; and it names what learners get wrong."""
@@ -456,7 +495,8 @@ def test_its_exercises_can_be_solved_and_are_checked(path, tmp_path, monkeypatch
     names = set_up(path, tmp_path, monkeypatch)
     for exercise, check, solution in found:
         answers = [(exercise, "empty", ""), (solution, "right", "")]
-        answers += [(source, "wrong", says) for source, says in wrong.get(name_of(exercise), [])]
+        for source, says in wrong.get(name_of(exercise), []):
+            answers.append((source, "empty" if "dots are left" in says else "wrong", says))
         if (turned := swapped(solution)) and "check_function(" in check:
             answers.append((turned, "wrong", "in another order: "))
         for source, state, says in answers:

@@ -129,12 +129,12 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
 def holds(cell) -> str:
     """Return what a folded cell's code is for, so that one knows whether to open it."""
     source = cell.source
+    if re.search(r"\bcheck_(?:function|value)\(|\bVerdict\.of\(", source):
+        return FOLDED["check"]
     if re.match(r"(?:from|import) ", source):
         return FOLDED["imports"]
     if re.search(r"(?m)^def lessons_|^# the lesson goes on with", source):
         return FOLDED["solution"]
-    if re.search(r"\bcheck_(?:function|value)\(|\bVerdict\(", source):
-        return FOLDED["check"]
     named = re.findall(r"(?m)^(?:def|class) (\w+)", source)
     if re.search(r"\b(?:show|montage|build_gif)\(", source):
         return FOLDED["figure"]

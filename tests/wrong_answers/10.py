@@ -237,13 +237,13 @@ WRONG = {
                 f"{_THREE}least = np.sort(np.min(rounds, axis=0))\n    "
                 "return np.argmin(np.min(rounds, axis=0)) if least[0] < 0.6 * least[1] else ..."
             ),
-            "can't be judged: TypeError: .*ellipsis",
+            "some dots are left",
         ),
         # the name, nothing
         (_CHOICE.format("return 'the quickest'"), "can't be judged: ValueError"),
         (
             _CHOICE.format(f"{_THREE}np.argmin(np.min(rounds, axis=0))"),
-            "can't be judged: TypeError",
+            "can't be judged: TypeError: .*is a return missing",
         ),
     ],
 }

@@ -143,14 +143,20 @@ WRONG = {
         # what was best of those when layers came from large to small
         (_MESSAGES.format("[1, 4, 7]"), r"take \d\d\.\d% of one message's time"),
         # dots where it is hard
-        (_MESSAGES.format("[1, 4, 7] if 1 < sizes[0] < 1.2 else ..."), "can't be sent: TypeError"),
+        (_MESSAGES.format("[1, 4, 7] if 1 < sizes[0] < 1.2 else ..."), "some dots are left"),
+        (_MESSAGES.format("... if 1 < sizes[0] < 1.2 else [1, 4, 7]"), "some dots are left"),
+        (_MESSAGES.format("[1, 4, ...]"), "some dots are left"),
         # the last layer is left out
         (_MESSAGES.format("[6, 5]"), r"add up to 12, got \[6, 5\], 11"),
         # nothing is an easy message
         (_MESSAGES.format("[12, 0]"), "at least 1 and add up to 12"),
         # layers in place of counts
         (_MESSAGES.format("list(range(12))"), "at least 1 and add up to 12"),
+        # halves, which are no whole numbers
+        (_MESSAGES.format("[len(sizes) / 2] * 2"), r"returns \[6.0, 6.0\], .* whole numbers"),
+        # one number
+        (_MESSAGES.format("6"), "returns 6, expected a list"),
         # no return
-        ("\ndef my_messages(sizes, ready):\n    [6, 6]\n", "can't be sent: TypeError"),
+        ("\ndef my_messages(sizes, ready):\n    [6, 6]\n", "is a return missing"),
     ],
 }
