@@ -113,22 +113,10 @@ def is_chief(resolver) -> bool:
     return (resolver.task_type or role) == role and not resolver.task_id
 
 
-def main(steps: int, every: int, folder: str, data: str, patience: float) -> None:
-    """Train up to step ``steps``, from the newest checkpoint in ``folder`` if there is one."""
-    # ends this process, hung or not, and says where it was; a start may take ten times a step
-    faulthandler.dump_traceback_later(10 * patience, exit=True)
-
-    strategy = tf.distribute.MultiWorkerMirroredStrategy()
-    chief, told_to_go = is_chief(strategy.cluster_resolver), []
-    # only now, for the strategy sets a handler of its own
-    signal.signal(signal.SIGTERM, lambda *_: told_to_go.append(True))
-    with strategy.scope():  # variables made here are kept equal on all workers
-        model, optimizer = network(), keras.optimizers.SGD(0.1, momentum=0.9)
-        weights = model.trainable_variables
-        optimizer.build(weights)
-    checkpoints = Checkpoints(tf.train.Checkpoint(model=model, optimizer=optimizer), folder)
-    first = checkpoints.restore() or 0  # the newest that is whole
-    print(f"starts at step {first}, one of {strategy.num_replicas_in_sync}")
+def step_of(strategy, model, optimizer):
+    """Return a function that takes a step together with all workers."""
+    weights = model.trainable_variables
+    optimizer.build(weights)
 
     def train_on_share(x, y, go):
         with tf.GradientTape() as tape:
@@ -140,6 +128,25 @@ def main(steps: int, every: int, folder: str, data: str, patience: float) -> Non
     @tf.function
     def train(x, y, go):
         return strategy.reduce("SUM", strategy.run(train_on_share, (x, y, go)), axis=None)
+
+    return train
+
+
+def main(steps: int, every: int, folder: str, data: str, patience: float) -> None:
+    """Train up to step ``steps``, from the newest checkpoint in ``folder`` if there is one."""
+    # ends this process, hung or not, and says where it was; a start may take ten times a step
+    faulthandler.dump_traceback_later(10 * patience, exit=True)
+
+    strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    chief, told_to_go = is_chief(strategy.cluster_resolver), []
+    # only now, for the strategy sets a handler of its own
+    signal.signal(signal.SIGTERM, lambda *_: told_to_go.append(True))
+    with strategy.scope():  # variables made here are kept equal on all workers
+        model, optimizer = network(), keras.optimizers.SGD(0.1, momentum=0.9)
+        train = step_of(strategy, model, optimizer)
+    checkpoints = Checkpoints(tf.train.Checkpoint(model=model, optimizer=optimizer), folder)
+    first = checkpoints.restore() or 0  # the newest that is whole
+    print(f"starts at step {first}, one of {strategy.num_replicas_in_sync}")
 
     shares = strategy.distribute_datasets_from_function(
         lambda context: batches(Path(data), first, context)
