@@ -29,7 +29,7 @@ _INNER_PARTS = re.compile(
     r"|\[Op:[^\]]{0,200}\](?: name: ?\S{0,200})?|; NodeDef:.{0,2000}|\x1b\[[\d;]{0,20}m"
 )
 _MEANINGS = (  # the sign of an error, and what it means to a learner
-    ("NoneType|None value", "Something is None: is a return missing, or the tape not watching?"),
+    ("NoneType|None value", "Something is None: is a return missing? Does the tape watch it?"),
     ("ndarray' object has no attribute '_id", "A tape knows tensors and variables, no arrays."),
     ("No gradients", "Is the loss computed inside the tape's with block?"),
     ("Tensor.* has no attribute", "It is a tensor: take TensorFlow's functions, as tf.exp(x)."),

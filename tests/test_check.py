@@ -220,7 +220,7 @@ def test_whatever_a_function_does_is_a_finding(function, state, says, monkeypatc
         (lambda: (np.True_, "3 s."), "right", "3 s."),
         (lambda: (False, "5 s; to beat: 4."), "wrong", "5 s; to beat: 4."),
         (lambda: {}["x"], "wrong", "It can't be told: KeyError: 'x'"),
-        (lambda: int(None), "wrong", "Something is None: is a return missing, or"),
+        (lambda: int(None), "wrong", "Something is None: is a return missing?"),
         (lambda: leaves(3), "wrong", "It can't be told: SystemExit"),
         (lambda: forever(3), "wrong", "It can't be told: it is still not done after 0.5 s: does a"),
     ],

@@ -167,7 +167,7 @@ def my_descent(function, start, rate, steps):
         # nobody watches
         (
             _TRAINING.replace("            tape.watch(line)\n", ""),
-            "None values not supported.*does the tape watch",
+            "None values not supported.*Does the tape watch",
         ),
         # a hundred steps, whatever is asked
         (
