@@ -168,7 +168,12 @@ WRONG = {
         # for the classes of the first cases only
         (
             _GRADIENT.format(**_MEAN | {"slope": "(p - np.eye(4)[labels]) / len(x)"}),
-            "of 2 pixels and 3 classes raises ValueError",
+            "2 pixels, 3 classes raises ValueError",
+        ),
+        # the largest score of the whole batch
+        (
+            _GRADIENT.format(**_MEAN).replace("scores.max(axis=1, keepdims=True)", "scores.max()"),
+            "of a row of small and one of large scores.* holds NaN",
         ),
     ],
     "my_step": [
@@ -223,7 +228,7 @@ WRONG = {
         # the short batch left out
         (
             _EPOCH.format(**_ALL | {"end": "len(order) - batch + 1"}),
-            r"losses of .* have shape \[2\]",
+            r"losses of .* have shape \[1\]",
         ),
         # the order left out
         (
@@ -263,7 +268,12 @@ WRONG = {
         ),
         (_EPOCH.format(**_ALL | {"result": ""}), "losses of .* are None.* is a return missing"),
         # one image a step
-        (_EPOCH.format(**_ALL).replace(", batch):", "):"), r"losses of .* have shape \[7\]"),
+        (_EPOCH.format(**_ALL).replace(", batch):", "):"), r"losses of .* have shape \[5\]"),
+        # as many steps as there are images, whatever the order holds
+        (
+            _EPOCH.format(**_ALL | {"end": "len(images)"}),
+            r"with 5 of 7 images in batches of 3 and 2 have shape \[3\], expected \[2\]",
+        ),
     ],
     "my_recipe": [
         # the rate as published
