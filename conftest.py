@@ -25,7 +25,7 @@ MOST_WORKERS = 4  # more would end no sooner: the longest lesson takes a quarter
 WORKER_GB = 3  # a worker, a notebook's kernel, a grader: TensorFlow in each
 # of test files, about, on two cores; a notebook's are in its metadata
 MINUTES = {
-    "test_homework.py": 4,
+    "test_homework.py": 15,
     "test_homework_readme.py": 1.5,
     "test_grader_attacks.py": 2.5,
     "test_grader_term_page.py": 1.5,

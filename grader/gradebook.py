@@ -356,7 +356,7 @@ class Book:
             marks.setdefault(student, {})[cell] = tuple(both)
         return marks
 
-    def held(self, name: str, student: str = "") -> dict[str, dict[str, Held]]:
+    def held(self, name: str, student: str = "", cell: str = "") -> dict[str, dict[str, Held]]:
         """Return what the grade book holds of each answer, by student and marked cell.
 
         Parameters
@@ -365,9 +365,11 @@ class Book:
             The assignment's.
         student : str, optional
             Only this one's.
+        cell : str, optional
+            Only this marked cell's.
         """
 
-        def rows(kind, *columns):
+        def rows(kind, only, *columns):
             work = SubmittedAssignment
             query = (
                 self.gradebook.db.query(work.student_id, BaseCell.name, *columns)
@@ -378,19 +380,21 @@ class Book:
                 .join(BaseCell, kind.cell_id == BaseCell.id)
                 .filter(AssignmentRow.name == name)
             )
-            return query.filter(work.student_id == student) if student else query
+            query = query.filter(work.student_id == student) if student else query
+            return query.filter(BaseCell.name == only) if only else query
 
         found, asked = {}, (Grade.auto_score, Grade.manual_score, Grade.needs_manual_grade)
         with _readable():
             try:
+                asked_too = Comment.manual_comment, Comment.id
                 said = {
-                    (who, cell): (comment or "", row)
-                    for who, cell, comment, row in rows(Comment, Comment.manual_comment, Comment.id)
+                    (who, answer): (comment or "", row)
+                    for who, answer, comment, row in rows(Comment, answer_of(cell), *asked_too)
                 }
-                for who, cell, auto, manual, unread, row in rows(Grade, *asked, Grade.id):
-                    comment = said.get((who, answer_of(cell)), ("", ""))
+                for who, marked, auto, manual, unread, row in rows(Grade, cell, *asked, Grade.id):
+                    comment = said.get((who, answer_of(marked)), ("", ""))
                     one = Held(auto, manual, bool(unread), comment[0], row, comment[1])
-                    found.setdefault(who, {})[cell] = one
+                    found.setdefault(who, {})[marked] = one
             finally:
                 self.gradebook.db.rollback()  # what others write next is to be seen
         return found

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -171,29 +172,35 @@ class Marking:
     def _records(self) -> dict[str, dict]:
         """Return of each graded submission what is needed here; files that changed are read."""
         folder, found = self.course.root / "records" / self.name, {}
-        for path in sorted(folder.glob("*.json")):
+        files = []
+        with contextlib.suppress(OSError):  # listed for each page: a path of each is too slow
+            files = sorted(os.scandir(folder), key=lambda file: file.name)
+        for file in (file for file in files if file.name.endswith(".json")):
+            who = file.name.removesuffix(".json")
             with contextlib.suppress(OSError):
-                about = path.stat()
+                about = file.stat()
                 stamp = about.st_mtime_ns, about.st_size, about.st_ino
-                if self._read.get(path.stem, (None,))[0] != stamp:
-                    record = self.course.record(self.name, path.stem) or {}
+                if self._read.get(who, (None,))[0] != stamp:
+                    record = self.course.record(self.name, who) or {}
                     keys = ("sha256", "manual", "unanswered")
                     kept = {key: record[key] for key in keys} if record.get("entered") else None
-                    self._read[path.stem] = stamp, kept
-                if kept := self._read[path.stem][1]:
-                    found[path.stem] = kept
+                    self._read[who] = stamp, kept
+                if kept := self._read[who][1]:
+                    found[who] = kept
         return found
 
-    def answers(self, student: str = "") -> dict[str, dict[str, Answer]]:
+    def answers(self, student: str = "", question: str = "") -> dict[str, dict[str, Answer]]:
         """Return the answers of the class, by cell and student.
 
         Parameters
         ----------
         student : str, optional
             Only this one's.
+        question : str, optional
+            Only those of this cell: a page shows one, and a class has thousands.
         """
         records, found = self._records(), {cell: {} for cell in self.questions}
-        for who, cells in self.book.held(self.name, student).items():
+        for who, cells in self.book.held(self.name, student, question).items():
             if not (record := records.get(who)):
                 continue
             for cell, held in cells.items():
@@ -235,7 +242,7 @@ class Marking:
         after : str, optional
             The student before.
         """
-        answers = self.answers()[cell]
+        answers = self.answers(question=cell)[cell]
         queue, unsure = self.queue(cell, answers), self.unsure().get(cell, {})
         at = queue.index(after) + 1 if after in queue else 0
         for student in [*queue[at:], *queue[:at]]:

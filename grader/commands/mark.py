@@ -403,7 +403,7 @@ class Begin(Page):
             query = f"?kept={quote(kept, safe='')}" if kept else ""
             self.redirect(self.desk.at("q", cell, student) + query, status=303)
             return
-        answers = marking.answers()
+        answers = marking.answers(question=cell)
         row = _row(marking, cell, answers[cell])
         others = [c for c in marking.questions if c != cell and marking.following(c)]
         queue = marking.queue(cell, answers[cell])
@@ -422,7 +422,7 @@ class Answer(Page):
     def answer(self, cell: str, student: str, status: int = 200, kept: str = "", **typed) -> None:
         """Answer with the page; ``typed`` holds what was typed, if it could not be entered."""
         marking, desk, question = self.marking, self.desk, self.question(cell)
-        answers = marking.answers()[cell]
+        answers = marking.answers(question=cell)[cell]
         if student not in answers:
             raise HTTPError(404, f"{student!r} has no answer to {cell} that is graded.")
         answer, queue = answers[student], marking.queue(cell, answers)
