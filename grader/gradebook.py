@@ -184,6 +184,28 @@ class Held:
     comment_row: str = ""
 
 
+@dataclass(frozen=True)
+class Graded:
+    """What the grade book holds of one submission.
+
+    Attributes
+    ----------
+    score : float
+        All marks together.
+    penalty : float or None
+        What lateness takes of it.
+    grades : dict of str to sqlalchemy.Row
+        By marked cell: ``score``, ``max_score``, ``needs_manual_grade``, ``manual_score``.
+    comments : dict of str to str
+        By answer.
+    """
+
+    score: float
+    penalty: float | None
+    grades: dict
+    comments: dict[str, str]
+
+
 class Book:
     """The grade book of a course.
 
@@ -485,6 +507,41 @@ class Book:
         self.gradebook.db.commit()
         self._penalise(name, student)
 
+    def graded(self, name: str, student: str) -> Graded:
+        """Return what the grade book holds of a submission.
+
+        Parameters
+        ----------
+        name, student : str
+            The assignment's, and whose submission.
+
+        Raises
+        ------
+        nbgrader.api.MissingEntry
+            It holds none.
+        """
+        work, ask = SubmittedNotebook, self.gradebook.db.query
+        # by columns: whole rows of nbgrader's bring a dozen sums along, each of its own
+        found = (
+            ask(work.id, work.score, work.late_submission_penalty)
+            .join(SubmittedAssignment, work.assignment_id == SubmittedAssignment.id)
+            .join(AssignmentRow, SubmittedAssignment.assignment_id == AssignmentRow.id)
+            .filter(AssignmentRow.name == name, SubmittedAssignment.student_id == student)
+            .one_or_none()
+        )
+        if found is None:
+            raise MissingEntry(f"{name}: the grade book has nothing of {student}")
+        row, score, penalty = found
+        asked = Grade.score, Grade.max_score, Grade.needs_manual_grade, Grade.manual_score
+        grades = ask(BaseCell.name, *asked).select_from(Grade).join(Grade.cell)
+        comments = ask(BaseCell.name, Comment.comment).select_from(Comment).join(Comment.cell)
+        return Graded(
+            score,
+            penalty,
+            {grade.name: grade for grade in grades.filter(Grade.notebook_id == row)},
+            {cell: text for cell, text in comments.filter(Comment.notebook_id == row) if text},
+        )
+
     def penalise(self, name: str, student: str) -> None:
         """Work out again what a submission loses for being late.
 
@@ -504,10 +561,10 @@ class Book:
             submission = book.find_submission(name, student)
             submission.assignment.duedate = due.replace(tzinfo=None)
             submission.extension = until - due or None
-            book.db.commit()
-        resources = {"notebook": name, "assignment": name, "student": student}
-        resources["db_url"] = self.course.database
         if not found or found["per_day"] is None:
+            book.db.commit()  # what nbgrader opens anew is to see it
+            resources = {"notebook": name, "assignment": name, "student": student}
+            resources["db_url"] = self.course.database
             empty = nbformat.v4.new_notebook()
             rule = AssignLatePenalties(config=self.course.config)
             rule.preprocess(empty, {"nbgrader": resources})

@@ -85,9 +85,7 @@ def marks(book: Book, cells: list[str], name: str, student: str) -> Marks:
         The grade book has no such submission.
     """
     book.penalise(name, student)  # the due date, or a person's marks, may be new
-    graded = book.gradebook.find_submission_notebook(name, name, student)
-    grades = {grade.name: grade for grade in graded.grades}
-    comments = {c.name: c.comment for c in graded.comments if c.comment}
+    graded = book.graded(name, student)
     factors = weights(book.course).get(name, {})
     found = {
         cell: Mark(
@@ -97,12 +95,12 @@ def marks(book: Book, cells: list[str], name: str, student: str) -> Marks:
             grade.manual_score is not None,
         )
         for cell in cells
-        if (grade := grades.get(cell))
+        if (grade := graded.grades.get(cell))
     }
-    penalty = float(graded.late_submission_penalty or 0.0)
+    penalty = float(graded.penalty or 0.0)
     if graded.score and factors:  # nbgrader takes it from the marks as they were
         penalty *= sum(mark.score for mark in found.values()) / graded.score
-    return Marks(found, penalty, comments)
+    return Marks(found, penalty, graded.comments)
 
 
 def weights(course: Course) -> dict[str, dict[str, float]]:
