@@ -49,6 +49,15 @@ def test_only_what_takes_minutes_has_fewer_seeds(lesson):
 
 
 @each_lesson
+def test_where_seeds_are_few_the_lesson_says_how_many(lesson):
+    """One is enough where nothing is random."""
+    counts = {len(lesson.seeds(name)) for name in lesson.claims}
+    text = " ".join(" ".join(prose(lesson.path)).split())
+    for count in counts & {2, 3, 4}:
+        assert f"{('two', 'three', 'four')[count - 2]} seeds only" in text
+
+
+@each_lesson
 def test_what_follows_from_the_numbers_holds(lesson):
     assert [h["says"] for h in lesson.holds if not lesson.true(h["when"])] == []
 
