@@ -21,7 +21,7 @@ from PIL import Image
 
 from libs import ROOT, notebook
 from libs.notebook import OUT, Picture, Quiz, quiz, show, start
-from tools.run_notebooks import tidy
+from tools.run_notebooks import only_claims, tidy
 
 
 def python(program):
@@ -291,6 +291,26 @@ def test_cells_that_only_claim_are_folded_and_others_are_not():
     tidy(notebook)
     folded = {"tags": ["claims"], "jupyter": {"source_hidden": True}}
     assert [cell.metadata for cell in notebook.cells] == [{}, folded, {}, folded, {}, {}]
+
+
+@pytest.mark.parametrize(
+    ("later", "folded"),
+    [
+        ("print(c)", False),
+        ("c += 1", False),
+        ("def f(): return c", False),
+        ("c = c + 1", False),
+        ("c = 1\nprint(c)", True),
+        ("for c in [1]: print(c)", True),
+        ("[c for c in [1]]", True),
+        ("lambda c: c", True),
+        ("print(k)", True),  # it belonged to the comprehension alone
+    ],
+)
+def test_a_claim_is_folded_though_a_later_cell_makes_its_names_anew(later, folded):
+    sources = ["c = max(k for k in b)\nclaim('a', c, 2)", later]
+    cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    assert only_claims(cells) == [folded, False]
 
 
 @pytest.mark.slow

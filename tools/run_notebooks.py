@@ -8,12 +8,14 @@ folded.
 
 import argparse
 import ast
+import dis
 import html
 import os
 import re
 import sys
 import time
 from pathlib import Path
+from types import CodeType
 
 import nbformat
 from nbclient import NotebookClient
@@ -31,20 +33,28 @@ KERNEL = {"display_name": "Python 3 (course)", "language": "python", "name": "py
 def only_claims(cells) -> list[bool]:
     """Tell of each cell whether it only claims: a reader loses nothing where it is folded.
 
-    It is code, claims at least once, and does nothing besides but assign what no later cell uses.
+    It is code, claims at least once, and does nothing besides but assign what no later cell reads.
     """
-    parsed = [ast.parse(cell.source if cell.cell_type == "code" else "") for cell in cells]
-    names = [{n.id for n in ast.walk(code) if isinstance(n, ast.Name)} for code in parsed]
     told, later = [], set()
-    for code, used in zip(reversed(parsed), reversed(names), strict=True):
-        assigned = {
-            node.id
-            for node in ast.walk(code)
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
-        told.append("claim" in used and _claims(code.body) and not assigned & later)
-        later |= used
+    for cell in reversed(cells):
+        code = ast.parse(cell.source if cell.cell_type == "code" else "")
+        made, read = _names(compile(code, "a cell", "exec"))
+        told.append("claim" in read and _claims(code.body) and not made & later)
+        later = later - made | read
     return told[::-1]
+
+
+def _names(code: CodeType) -> tuple[set[str], set[str]]:
+    """Return the names that a cell makes, and those that it reads before it makes them itself."""
+    made, read = set(), set()
+    for step in dis.get_instructions(code):  # in the order in which they run, loops' bodies once
+        if step.opname == "STORE_NAME":
+            made.add(step.argval)
+        elif step.opname in ("LOAD_NAME", "LOAD_GLOBAL"):
+            read |= {step.argval} - made
+        elif isinstance(step.argval, CodeType):  # a function's: what it makes stays in it
+            read |= _names(step.argval)[1] - made
+    return made, read
 
 
 def _claims(body: list[ast.stmt]) -> bool:
