@@ -87,6 +87,9 @@ class Marker:
     def mark(self, content: bytes, tests_only: bool | Collection = False) -> tuple[dict, list]:
         """Mark a submission.
 
+        Once more if the sandbox ended meanwhile: the system ended all of it, as it does with a
+        user's scopes when that user logs out, and no submission is to blame for that.
+
         Parameters
         ----------
         content : bytes
@@ -101,6 +104,12 @@ class Marker:
         cells : list of nbformat.NotebookNode
             The notebook with its outputs; the tests' are their findings.
         """
+        self.sandbox.start()
+        launch = self.sandbox.launches
+        found = self._mark(content, tests_only)
+        return found if self.sandbox.lives(launch) else self._mark(content, tests_only)
+
+    def _mark(self, content: bytes, tests_only: bool | Collection) -> tuple[dict, list]:
         began = time.monotonic()
         record, merged = _begun(self.assignment, content)
         if tests_only:

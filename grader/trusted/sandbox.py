@@ -18,6 +18,7 @@ from array import array
 import psutil
 
 from grader.shared.wire import Channel, WireError, WireTimeout
+from grader.trusted import cgroup
 from grader.trusted.bubblewrap import NoSandbox, bubblewraps, command, low_limits, remedy
 from grader.trusted.watch import GIGABYTE, Watch
 
@@ -64,6 +65,13 @@ class Sandbox:
         The source's setup cells, run once for all sessions if a fork allows that.
     program : str, optional
         bubblewrap; by default the one that :func:`find_bubblewrap` finds.
+
+    Attributes
+    ----------
+    scoped : bool
+        Start it in a control group, where there is one.
+    launches : int
+        How often it was started.
     """
 
     def __init__(
@@ -73,6 +81,8 @@ class Sandbox:
         self.imports, self.secret, self.data = list(imports), list(secret), data
         self.memory, self.setup = memory, list(setup)
         self.process, self.control, self.waiting = None, None, False
+        self.scoped, self.launches = True, 0
+        self._scope_name, self._scope = "", None
 
     def launch(self) -> None:
         """Start the process that sessions fork from, and don't wait until it is ready."""
@@ -90,8 +100,13 @@ class Sandbox:
         }
         settings |= {"imports": self.imports, "limits": limits}
         settings |= {"setup": self.setup, "data": str(self.data or "")}
+        begin, self._scope = [], None
+        if self.scoped:
+            self._scope_name, begin = cgroup.scope()
+            self.scoped = bool(begin)
+        self.launches += 1
         self.process = subprocess.Popen(
-            line,
+            [*begin, *line],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -119,7 +134,17 @@ class Sandbox:
             os.set_blocking(self.process.stderr.fileno(), False)  # what it started may hold it
             complaint = (self.process.stderr.read() or b"").decode(errors="replace").strip()
             self.stop()
+            if self.scoped:  # whoever gives scopes may have gone, as when a user has logged out
+                self.scoped = False
+                return self.start(seconds)
             raise NoSandbox(f"The sandbox does not start: {complaint[-500:]}{low_limits()}")
+        if self.scoped:
+            with contextlib.suppress(OSError):
+                self._scope = cgroup.Scope(self._scope_name, self.process.pid)
+
+    def lives(self, launch: int) -> bool:
+        """Return whether it runs and was not started again since a launch."""
+        return launch == self.launches and self.process is not None and self.process.poll() is None
 
     def session(self) -> "Session":
         """Return a new student's process."""
@@ -143,7 +168,8 @@ class Sandbox:
                     ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 0)
                     reply = ours.recv(1)
                     if reply == b"+":
-                        return Session(ours, pid, Watch(seen[1:], self.memory), seen[0])
+                        watch = Watch(seen[1:], self.memory)
+                        return Session(ours, pid, watch, seen[0], self._part(pid))
                 reply += ours.recv(400)
             for number in seen:
                 os.close(number)
@@ -151,6 +177,11 @@ class Sandbox:
             self.stop()
         text = f"{reply.decode(errors='replace')}{low_limits()}"
         raise NoSandbox(f"The sandbox can't start a process: {text}")
+
+    def _part(self, pid: int) -> cgroup.Part | None:
+        with contextlib.suppress(OSError):
+            return self._scope and self._scope.part(pid, self.memory, PROCESSES)
+        return None
 
     def stop(self) -> None:
         """End the sandbox and all that runs in it."""
@@ -234,6 +265,7 @@ def _search(path: str) -> tuple[str, str]:
         if not wrong:
             try:
                 with Sandbox([], program=program) as trial:
+                    trial.scoped = False  # it shall be bubblewrap's fault if it fails
                     trial.start(TRIAL_SECONDS)
                     trial.session().end()
                 return program, ""
@@ -258,10 +290,14 @@ class Session:
         Counts what it and what it starts take together.
     told : int
         The end of a pipe in which stands, later, how it ended.
+    part : grader.trusted.cgroup.Part, optional
+        The control group that it and what it starts are in.
     """
 
-    def __init__(self, connection: socket.socket, pid: int, watch: Watch, told: int) -> None:
-        self.channel, self.watch, self.told = Channel(connection), watch, told
+    part = None
+
+    def __init__(self, connection, pid: int, watch: Watch, told: int, part=None) -> None:
+        self.channel, self.watch, self.told, self.part = Channel(connection), watch, told, part
         self.pidfd, self.cause = os.pidfd_open(pid), ""
         self._over = threading.Event()
         self._guard = threading.Thread(target=self._watch, daemon=True)
@@ -298,9 +334,13 @@ class Session:
     def _dead(self, error) -> ProcessDied:
         why = str(error)
         if not self.cause and "is gone" in why:
-            why = f"stopped: {self._ending()}"
+            why = self._excess() or f"stopped: {self._ending()}"
         self.end()
         return ProcessDied(self.cause or why)
+
+    def _excess(self) -> str:
+        """Say what the kernel ended its processes for, if it did."""
+        return self.part.excess() if self.part else ""
 
     def _ending(self) -> str:
         """Say how the process ended, if it did."""
@@ -321,7 +361,7 @@ class Session:
         """End the process when it and what it started use too much together."""
         while not self._over.wait(LOOK_SECONDS):
             try:
-                found = self.watch.excess()
+                found = self.watch.excess() or self._excess()
             except Exception as error:  # what is not watched does not run
                 found = f"could not be watched ({type(error).__name__}: {error})"
             if found:

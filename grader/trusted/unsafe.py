@@ -29,6 +29,8 @@ class Unsafe:
         The assignment's own data folder.
     """
 
+    launches = 1
+
     def __init__(self, imports, secret=(), data=None, memory: float = 4, setup=()) -> None:
         self.data = data
 
@@ -39,6 +41,10 @@ class Unsafe:
 
     def start(self) -> None:
         """Do nothing: each session starts a process of its own."""
+
+    def lives(self, launch: int) -> bool:
+        """Return True: nothing is started that could end by itself."""
+        return True
 
     def session(self) -> "UnsafeSession":
         """Return a new process."""
