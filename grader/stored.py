@@ -48,15 +48,20 @@ def calls(source: str) -> list[tuple[int, int, str]]:
 
 def freeze(source: str, literals: list[str]) -> str:
     """Return a cell with literals in the place of its ``stored(…)``, without what makes them."""
-    text = source.encode()
-    for (first, last, _), new in reversed(list(zip(calls(source), literals, strict=True))):
-        line, rest = text[:first].split(b"\n")[-1].decode(), text[last:].split(b"\n")[0].decode()
+    text, inside = source.encode(), _within_brackets(source)
+    for place, new in reversed(list(enumerate(literals))):
+        first, last, _ = calls(source)[place]
+        before, (rest, *_) = text[:first], text[last:].decode().split("\n")
+        line = before.split(b"\n")[-1].decode()
         indent = len(line) - len(line.lstrip())
         inner, end = "\n" + " " * (indent + 4), ""
         if new[:1] in "[({" and len(line + new + rest) > WIDTH:  # on lines of its own
             wrapped = literal(_value(new), WIDTH - indent - 4)
-            new, end = f"(\n{wrapped}", "\n" + " " * indent + ")"
-        text = text[:first] + (new.replace("\n", inner) + end).encode() + text[last:]
+            if place in inside and len((wrapped + rest).split("\n")[-1]) + indent + 4 <= WIDTH:
+                before, new = before.rstrip(b" "), f"\n{wrapped}"
+            else:
+                new, end = f"(\n{wrapped}", "\n" + " " * indent + ")"
+        text = before + (new.replace("\n", inner) + end).encode() + text[last:]
     return STORED.without(text.decode()).lstrip("\n")
 
 
@@ -253,6 +258,26 @@ def _is_call(node: ast.AST) -> bool:
     return isinstance(node, ast.Call) and getattr(node.func, "id", "") == "stored"
 
 
+def _within_brackets(source: str) -> set[int]:
+    """Return which ``stored(…)`` of a cell, in the order of the text, stand within brackets."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call):
+            parts = [*node.args, *(keyword.value for keyword in node.keywords)]
+        else:
+            parts = [node] if isinstance(node, ast.Dict | ast.List) else []
+        if not _is_call(node):
+            stored = (n for part in parts for n in ast.walk(part) if _is_call(n))
+            found |= {(n.lineno, n.col_offset) for n in stored}
+    return {place for place, begin in enumerate(_begins(source)) if begin in found}
+
+
+def _begins(source: str) -> list[tuple[int, int]]:
+    """Return the lines and columns of each ``stored(…)`` of a cell, in the order of the text."""
+    found = (node for node in ast.walk(ast.parse(source)) if _is_call(node))
+    return sorted((node.lineno, node.col_offset) for node in found)
+
+
 def _cells(folder: Path, notebook: nbformat.NotebookNode) -> set[str]:
     """Return the names of cells that store numbers.
 
@@ -312,9 +337,7 @@ class _Numbered(ast.NodeTransformer):
     """Gives each ``stored(…)`` its number, in the order of the text."""
 
     def __init__(self, source: str) -> None:
-        self.begins = sorted(
-            (node.lineno, node.col_offset) for node in ast.walk(ast.parse(source)) if _is_call(node)
-        )
+        self.begins = _begins(source)
 
     def visit_Call(self, node: ast.Call) -> ast.Call:
         """Add it."""

@@ -136,16 +136,34 @@ def test_a_long_literal_goes_on_under_its_line():
     assert text == "if True:\n    x = [1,\n         2]\n    y = 3"
 
 
-def test_a_wide_literal_stands_on_lines_of_its_own():
+@pytest.mark.parametrize(
+    ("line", "begins", "ends"),
+    [
+        ('show({"the mistake that is named here": stored(rows)}, "é")', 'here":', ']}, "é")'),
+        ('show([stored(rows)], other="é")', "show([", '], other="é")'),
+        ("numbers_that_are_wide = [stored(rows)][0]", "= [", "][0]"),
+        # within no bracket, or before a rest that is too long, it gets brackets
+        ("numbers_that_are_wide = stored(rows)", "= (", "\n    )"),
+        ("numbers_that_are_wide = stored(rows).copy()", "= (", "\n    ).copy()"),
+        (f"show(stored(rows), {'x' * 90!r})", "show((", f"\n    ), {'x' * 90!r})"),
+    ],
+)
+def test_a_wide_literal_stands_on_lines_of_its_own(line, begins, ends):
     rows = [[0.12345678 * i, float(i), float("inf")] for i in range(1, 5)]
-    source = 'if True:\n    show({"the mistake that is named here": stored(rows)}, "é")'
-    text = freeze(source, [literal(rows)])
-    assert max(map(len, text.split("\n"))) <= 100
-    assert text.startswith('if True:\n    show({"the mistake that is named here": (\n        [[0.1')
-    assert text.endswith('\n    )}, "é")')
-    shown = []
-    exec(text, {"show": lambda *given: shown.extend(given)})
-    assert shown == [{"the mistake that is named here": _value(literal(rows))}, "é"]
+    text = freeze(f"if True:\n    {line}\n    after = 1", [literal(rows)])
+    assert text.startswith("if True:\n    ")
+    first, second, *_ = text.split("\n")[1:]
+    assert first.endswith(begins)
+    assert second.startswith("        [[0.1234568, ")
+    assert text.endswith(f"{ends}\n    after = 1")
+    assert [part for part in text.split("\n") if len(part) > 100] == []
+    wanted, found = [], []
+    for source, kept in ((line, wanted), (text, found)):
+        values = {"show": lambda *given, kept=kept, **more: kept.extend([given, more])}
+        values |= {"stored": lambda x: x, "rows": _value(literal(rows))}
+        exec(source, values)
+        kept.append(values.get("numbers_that_are_wide"))
+    assert found == wanted
 
 
 def test_in_its_source_a_value_is_itself():

@@ -9,7 +9,7 @@ from grader_mini import CELLS, marking, proved_by_the_page, submission, write_co
 
 from grader.assignment import Assignment
 from grader.commands.new import new
-from grader.commands.prove import prove, rules
+from grader.commands.prove import LINES, prove, rules
 from grader.course import Course
 from grader.pool import local_pool
 from libs import ROOT
@@ -29,6 +29,7 @@ with test("a gift"):
 with test("other numbers"):
     expect.close(quadruple(3.0), 12, "quadruple(3)")
 ### END HIDDEN TESTS"""
+HIDING = "### BEGIN HIDDEN TESTS\n{}### END HIDDEN TESTS"
 MUTANTS = """MUTANTS = {
     "no mistake": ("double", [("2 * x", "x + x")], ""),
     "three times": ("double", [("2 * x", "3 * x")], "that is three times x"),
@@ -116,7 +117,16 @@ def test_what_contributing_says_makes_an_assignment_that_is_proved(tmp_path, poo
     assert prove(course.assignment("hw6"), course, pool) == []
 
 
+@pytest.mark.parametrize("name", COURSE.assignments())
+def test_what_students_see_of_a_test_is_short(name):
+    source = Assignment(COURSE.source(name))
+    shown = {n: source.stubs[n].source.count("\n") + 1 for n in source.of_kind("test")}
+    assert {n: lines for n, lines in shown.items() if lines > LINES} == {}
+
+
 def test_the_rules_of_a_source(tmp_path):
+    # students read it with one more line, which says that more tests follow
+    long = 'with test("a"):\n    expect.true(long, "")\n' * (LINES // 2)
     root = write_course(
         tmp_path,
         [
@@ -124,6 +134,8 @@ def test_the_rules_of_a_source(tmp_path):
             ("test", "double-test", 'with test("a"):\n    expect.true(True, "")', 2),
             ("answer", "half", "half = ...\n### BEGIN SOLUTION\nhalf = 1\n### END SOLUTION", 0),
             ("test", "third-test", 'with test("a", points=3):\n    expect.true(third, "")', 3),
+            ("answer", "long", "long = 1\n### BEGIN SOLUTION\n### END SOLUTION", 0),
+            ("test", "long-test", long + HIDING.format(long), 2 * (LINES // 2)),
             ("test", "half-test-2", 'from math import *\nwith test("a") as half:\n    pass', 1),
         ],
         hide=["MNIST_data/nothing.gz"],
@@ -134,6 +146,7 @@ def test_the_rules_of_a_source(tmp_path):
         "half-test-2 defines half, which the answer half must define",
         "half-test-2 imports *: nobody can tell which names are its own",
         "half has no hidden test",
+        f"students see {LINES + 1} lines of long-test, of {LINES} they may",
         "third-test tests no answer",
         "the blocks of double-test are worth 1 points, the cell 2",
         f"there is no {ROOT / 'MNIST_data' / 'nothing.gz'} to hide",

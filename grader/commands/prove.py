@@ -27,6 +27,7 @@ from grader.trusted.mark import names as names_of
 from grader.trusted.sandbox import find_bubblewrap
 
 VISIBLE_SECONDS, NOTEBOOK_SECONDS = 2.0, 120.0
+LINES = 42  # that students see of a test cell, which they are to read
 MUTANTS, VARIANTS = 2, 1  # of each answer that tests mark, at the least
 
 
@@ -152,6 +153,8 @@ def rules(assignment: Assignment) -> list[str]:
             isinstance(n, ast.alias) and n.name == "*" for n in ast.walk(ast.parse(cell.source))
         ):
             problems.append(f"{name} imports *: nobody can tell which names are its own")
+        if (lines := assignment.stubs[name].source.count("\n") + 1) > LINES:
+            problems.append(f"students see {lines} lines of {name}, of {LINES} they may")
         found = blocks(cell.source)
         worth, points = sum(b.points for b in found), cell.metadata.nbgrader["points"]
         if worth != points:
