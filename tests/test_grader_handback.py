@@ -71,7 +71,7 @@ def test_the_page_says_whose_it_is_and_what_was_lost_before_all_else(course):
     assert said.index("Ada <b>Love") < said.index("Mini & more (hw0)") < said.index("7.75 of 10")
     lost = said[said.index("What was lost") : said.index("All marks")]
     # the most first
-    assert re.search(r"words : 1\.5 of 5 points .* answer : 0\.75 of 1 point ", lost)
+    assert re.search(r"words : −1\.5 \(3\.5 of 5\) .* answer : −0\.75 \(0\.25 of 1\) ", lost)
     assert "double" not in lost
     assert "Comment Say why" in said
 

@@ -242,7 +242,7 @@ def _row(cell: str, mark, record: dict) -> dict:
         "score": "not read yet" if mark.unread else _number(mark.score),
         "points": _number(mark.points),
         "missing": missing,
-        "lost": f"{_number(missing)} of {_number(mark.points)} point{'s' * (mark.points != 1)}"
+        "lost": f"−{_number(missing)} ({_number(mark.score)} of {_number(mark.points)})"
         if lost
         else "",
         "why": why if lost else [],
