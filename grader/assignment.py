@@ -182,6 +182,9 @@ class Assignment:
                 # "x = ..." needs no second row of dots
                 cell.source = re.sub(r"^(.*= \.\.\..*)\n\s*\.\.\.$", r"\1", cell.source, flags=re.M)
         notebook, _ = ComputeChecksums().preprocess(notebook, {})
+        for cell in notebook.cells:
+            if kind(cell) == "test":  # it names mistakes, which nobody should read before a try
+                cell.metadata["jupyter"] = {"source_hidden": True}
         self._tell(notebook)
         last = nbformat.v4.new_code_cell(hand_in.cell(self.name), id="hand-in")
         if notebook.nbformat_minor < 5:

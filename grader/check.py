@@ -44,7 +44,7 @@ class Mismatch(AssertionError):
     """
 
     def __init__(self, what: str, says: str, kind: str) -> None:
-        super().__init__(f"{what}{says}")
+        super().__init__(joined(what, says))
         self.what, self.kind = what, kind
 
 
@@ -227,6 +227,7 @@ class expect:
         # only now: with libs comes matplotlib, which no command of the instructor should wait for
         from libs.check import check_value
 
+        _demand_no_generator(got, what)
         verdict = check_value(got, expected, what, tolerance)
         if verdict.state == "right":
             return
@@ -334,9 +335,25 @@ def words(function) -> set[str]:
     return found
 
 
+def joined(what: str, says: str) -> str:
+    """Join a name and what is said of it; the verb fits a name such as "the log-variances"."""
+    # only when something is wrong, for the reason that expect.close gives
+    from libs.check import _said
+
+    return _said(what, says[1:]) if says.startswith(" ") else f"{what}{says}"
+
+
 def _demand_filled(got, what):
     if not filled(got):
         raise Mismatch(what, f" is {_EMPTY}", f" is {_EMPTY}")
+    _demand_no_generator(got, what)
+
+
+def _demand_no_generator(got, what):
+    """Tell who yields what to return: outside the sandbox a generator is an object like others."""
+    if "generator" in (type(got).__name__, getattr(got, "kind", "")):
+        text = " is a generator: return a list, not a generator."
+        raise Mismatch(what, text, text)
 
 
 def _numbers(got, what) -> np.ndarray:

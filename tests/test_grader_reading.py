@@ -159,6 +159,18 @@ def test_a_copy_as_it_was_released_does_not_undo_the_answer(assignment, handed_i
     assert answers(assignment, written(handed_in)) == (RIGHT, set(), [])
 
 
+def test_tests_are_folded_and_who_unfolds_one_has_changed_nothing(assignment, handed_in):
+    tests = [one for one in handed_in["cells"] if named(one) in assignment.of_kind("test")]
+    others = [one for one in handed_in["cells"] if one not in tests]
+    assert [one["metadata"].pop("jupyter") for one in tests] == [{"source_hidden": True}] * 2
+    assert not any("jupyter" in one["metadata"] for one in others)
+    tests[0]["metadata"]["collapsed"] = True
+    assert answers(assignment, written(handed_in)) == (RIGHT, set(), [])
+    read = read_notebook(written(handed_in))
+    about = read.metadata.homework
+    assert not any(_compare(read, about["released"], about["answers"]))
+
+
 def test_huge_outputs_are_left_out_then_the_rest_is_judged(assignment, handed_in):
     picture = {"output_type": "display_data", "data": {"image/png": 'iVBO\\"]}' * 5_000_000}}
     cell(handed_in, "imports")["outputs"] = [picture]

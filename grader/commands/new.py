@@ -48,11 +48,12 @@ _TEXTS = {
         "# {title}\n\n"
         "Say in a sentence what the student will have made at the end.\n\n"
         "> **How it works.** Replace the dots in the answer cells, run each, then run the "
-        "test cell below it: it says what is wrong, and in which points. More tests run when "
-        "the homework is graded, on other numbers. Cells that you can't edit are put back as "
+        "folded test cell below it: it says what is wrong, and in which points. More tests run "
+        "when the homework is graded, on other numbers. Cells that you can't edit are put back as "
         "they were, so changing them changes nothing. Add cells of your own wherever you "
-        "like. At the end, *Kernel → Restart and run all*, save, then run the last cell: it "
-        "checks what is saved, and packs it for handing in, as `python -m grader pack {name}` does."
+        "like. At the end, *Kernel → Restart Kernel and Run All Cells…*, save, then run the "
+        "last cell: it checks what is saved, and packs it for handing in, as `python -m grader "
+        "pack {name}` does."
     ),
     "text-2": (
         "## 1 · From 0 to 1 (3 points)\n\n"

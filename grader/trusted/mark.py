@@ -455,7 +455,7 @@ def quiet(error: Exception, texts: Texts) -> str:
             what = error.what if error.what in texts else "the answer"
             sentence = error.kind.removeprefix(": ").removesuffix(".")
             known = not error.kind.startswith(": ") or sentence in texts
-            return f"{what}{error.kind if known else ' is not what is expected.'}"
+            return check.joined(what, error.kind if known else " is not what is expected.")
         case AssertionError():
             return str(error) if str(error) in texts else "this does not hold."
         case NameError() if error.name:

@@ -236,10 +236,10 @@ class OpaqueProxy:
     """Stands in for an object that can't be sent."""
 
     def __init__(self, kind: str) -> None:
-        self._kind = kind
+        self.kind = kind
 
     def __repr__(self) -> str:
-        return f"an object of type {self._kind}"
+        return f"an object of type {self.kind}"
 
 
 def _demand(got, kind: type, what: str, words: str):
