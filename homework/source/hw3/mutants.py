@@ -3,6 +3,8 @@
 TOY = (
     "def linear_rebuild(x, weights):\n"
     "    return (x @ weights[0]) @ tf.transpose(weights[0])\n\n\n"
+    "def pair_rebuild(x, weights):\n"
+    "    return (x @ weights[0]) @ weights[1]\n\n\n"
     "def train_step(x, weights, velocity, rebuild, rate, momentum):\n"
 )
 
@@ -30,6 +32,11 @@ MUTANTS = {
         "preprocess",
         [("mean.astype(np.float32)", "rows.mean(axis=0)")],
         "not that of these pictures",
+    ),
+    "mean added": (
+        "preprocess",
+        [("rows - mean.astype(np.float32)", "rows + mean.astype(np.float32)")],
+        "the mean is added",
     ),
     "pictures not flattened": (
         "preprocess",
@@ -81,6 +88,42 @@ MUTANTS = {
         "both biases are left out",
     ),
     "first bias left out": ("encode", [("x @ W1 + b1", "x @ W1")], "the bias b1 is left out"),
+    "second bias left out": ("encode", [("@ W2 + b2", "@ W2")], "the bias b2 is left out"),
+    "decoder's first bias left out": ("encode", [(" + c1", "")], "the bias c1 is left out"),
+    "decoder's second bias left out": ("encode", [(" + c2", "")], "the bias c2 is left out"),
+    "the encoder's bias taken off again": (
+        "encode",
+        [("leaky_relu(z @", "leaky_relu((z - weights[3]) @")],
+        "b2 is the encoder's",
+    ),
+    "no leak in the decoder": (
+        "encode",
+        [
+            (
+                "tf.nn.leaky_relu(z @ tf.transpose(W2) + c1, 0.1)",
+                "tf.nn.relu(z @ tf.transpose(W2) + c1)",
+            )
+        ],
+        "decode(z, weights): the hidden units are cut off at 0",
+    ),
+    "a linear decoder": (
+        "encode",
+        [
+            (
+                "tf.nn.leaky_relu(z @ tf.transpose(W2) + c1, 0.1)",
+                "(z @ tf.transpose(W2) + c1)",
+            )
+        ],
+        "decode(z, weights): the hidden units do not leak at all",
+    ),
+    "a leak in the rows": (
+        "encode",
+        [
+            ("return tf.nn.leaky_relu(z", "return tf.nn.leaky_relu(tf.nn.leaky_relu(z"),
+            ("@ tf.transpose(W1) + c2", "@ tf.transpose(W1) + c2, 0.1)"),
+        ],
+        "the rows leak too",
+    ),
     "no leak at all": (
         "encode",
         [("tf.nn.leaky_relu(x @ W1 + b1, 0.1)", "tf.nn.relu(x @ W1 + b1)")],
@@ -153,6 +196,36 @@ MUTANTS = {
         "a slope",
     ),
     "loss summed": ("train-step", [("reduce_mean", "reduce_sum")], "that is the sum"),
+    "loss summed over the pixels": (
+        "train-step",
+        [
+            (
+                "tf.reduce_mean((rebuild(x, weights) - x) ** 2)",
+                "tf.reduce_mean(tf.reduce_sum((rebuild(x, weights) - x) ** 2, axis=1))",
+            )
+        ],
+        "the mean over the pixels is missing",
+    ),
+    "velocity subtracted": (
+        "train-step",
+        [("w.assign_add(v)", "w.assign_sub(v)")],
+        "the velocity is subtracted",
+    ),
+    "only the first weights": (
+        "train-step",
+        [
+            (
+                "zip(weights, velocity, tape.gradient(loss, weights), strict=True)",
+                "zip(weights[:1], velocity, tape.gradient(loss, weights[:1]))",
+            )
+        ],
+        "a step changes all the weights",
+    ),
+    "rebuild ignored": (
+        "train-step",
+        [("rebuild(x, weights) - x", "linear_rebuild(x, weights) - x")],
+        "NoneType",
+    ),
     "uphill": ("train-step", [("- rate * slope", "+ rate * slope")], "they climb"),
     "momentum forgotten": (
         "train-step",
@@ -195,7 +268,7 @@ MUTANTS = {
     "weights not changed in place": (
         "train-step",
         [("w.assign_add(v)", "w = w + v")],
-        "change the variables themselves",
+        "change the variables, by assign_add",
     ),
     "loss after the step": (
         "train-step",
@@ -287,6 +360,12 @@ MUTANTS = {
         "    return each.sum(axis=1) / 2\n",
         "counts by the other cloud's variance",
     ),
+    "logarithms turned round": (
+        "kl",
+        [("other_log_variance - log_variance - 1", "log_variance - other_log_variance - 1")],
+        "the logarithms have the wrong sign",
+    ),
+    "the wrong axis": ("kl", [("sum(axis=1)", "sum(axis=0)")], "has shape [2], expected [3]"),
     "price added": ("elbo", [(" - price", " + price")], "the price is added"),
     "price forgotten": ("elbo", [(" - price", "")], "the price of the cloud is missing"),
     "mean over the pixels": (
@@ -306,6 +385,28 @@ MUTANTS = {
     ),
     "nothing drawn": ("elbo", [(" * noise", " * 0 * noise")], "nothing is drawn"),
     "root of s forgotten": ("elbo", [("(gap / s) ** 2", "gap**2 / s")], "divide by s squared"),
+    "s for its square in the constants": (
+        "elbo",
+        [("2 * np.pi * s**2", "2 * np.pi * s")],
+        "the root of 2π s²",
+    ),
+    "the first draw alone": ("elbo", [("gain.mean(axis=0)", "gain[0]")], "only the first draw"),
+    "sum over the draws": (
+        "elbo",
+        [("gain.mean(axis=0)", "gain.sum(axis=0)")],
+        "a mean over the draws, no sum",
+    ),
+    "mean over the pieces": (
+        "elbo",
+        [("gain.mean(axis=0)", "gain.mean(axis=1)")],
+        "could not be broadcast",
+    ),
+    "mean of the densities": (
+        "elbo",
+        [("gain.mean(axis=0)", "np.log(np.exp(gain).mean(axis=0))")],
+        "the mean is of the logarithms",
+    ),
+    "decoded without c": ("elbo", [("(z @ W + c)", "(z @ W)")], "c is missing"),
     "s for its square in the evidence": (
         "evidence",
         [("s**2 * np.eye", "s * np.eye")],
@@ -314,6 +415,42 @@ MUTANTS = {
     "two pi forgotten": ("evidence", [("2 * np.pi * covariance", "covariance")], "the 2π"),
     "mean not subtracted from x": ("evidence", [("x - c,", "x,")], "the mean of x is c"),
     "codes stand still": ("evidence", [("W.T @ W + ", "")], "the codes vary too"),
+    "half of the density forgotten": ("evidence", [(")[1]) / 2", ")[1])")], "the half is missing"),
+    "no determinant": (
+        "evidence",
+        [("np.linalg.slogdet(2 * np.pi * covariance)[1]", "len(c) * np.log(2 * np.pi)")],
+        "the logarithm of the determinant is left out",
+    ),
+    "no root of the determinant": (
+        "evidence",
+        [
+            (
+                "np.linalg.slogdet(2 * np.pi * covariance)[1]",
+                "2 * np.linalg.slogdet(covariance)[1] + len(c) * np.log(2 * np.pi)",
+            )
+        ],
+        "counts with its root",
+    ),
+    "slogdet used whole": (
+        "evidence",
+        [
+            (
+                "np.linalg.slogdet(2 * np.pi * covariance)[1]",
+                "np.linalg.slogdet(covariance) + len(c) * np.log(2 * np.pi)",
+            )
+        ],
+        "a sign and the logarithm",
+    ),
+    "slogdet's sign": (
+        "evidence",
+        [
+            (
+                "np.linalg.slogdet(2 * np.pi * covariance)[1]",
+                "np.linalg.slogdet(covariance)[0] + len(c) * np.log(2 * np.pi)",
+            )
+        ],
+        "the sign first",
+    ),
     "determinant by itself": (
         "evidence",
         [
@@ -358,10 +495,20 @@ MUTANTS = {
         ],
         "hang together",
     ),
+    "logarithms of deviations": (
+        "cloud",
+        [("np.tile(log_variance,", "np.tile(log_variance / 2,")],
+        "logarithms of deviations",
+    ),
+    "sign of the log-variances": (
+        "cloud",
+        [("-np.log(1 + np.sum", "np.log(1 + np.sum")],
+        "the sign is turned round",
+    ),
     "one cloud for all": (
         "cloud",
         [("np.tile(log_variance, (len(x), 1))", "log_variance")],
-        "has shape [2], expected [2, 2]",
+        "the log-variances have shape [2], expected [2, 2]",
     ),
     # what somebody tries who wants the points without the answer
     "the visible test by heart": (
@@ -466,6 +613,11 @@ VARIANTS = {
         "train-step": "def linear_rebuild(x, weights):\n"
         '    """Encode by one matrix, decode by the same one: leave this as it is."""\n'
         "    return (x @ weights[0]) @ tf.transpose(weights[0])\n"
+        "\n"
+        "\n"
+        "def pair_rebuild(x, weights):\n"
+        '    """Encode by one matrix, decode by another: leave this as it is."""\n'
+        "    return (x @ weights[0]) @ weights[1]\n"
         "\n"
         "\n"
         "def train_step(x, weights, velocity, rebuild, rate, momentum):\n"
