@@ -24,14 +24,14 @@ MUTANTS = {
         "    spread = np.maximum(images.std(axis=0), 0)\n"
         "    with np.errstate(all='ignore'):\n"
         "        return (images - images.mean(axis=0)) / spread\n",
-        "NaN",
+        "the bottom row (its left pixel never changes) holds NaN",
     ),
     "a deviation compared with zero": (
         "standardise",
         "def standardise(images):\n"
         "    spread = images.std(axis=0)\n"
         "    return (images - images.mean(axis=0)) / np.where(spread == 0, 1, spread)\n",
-        "a pixel that is 0.1 in all images",
+        "rounding leaves a deviation near 0",
     ),
     "the root of the squared distance": (
         "distances",
@@ -88,6 +88,26 @@ MUTANTS = {
     ),
     "bias left out": ("gradient", [("X @ w + b - y", "X @ w - y")], "bias b is left out"),
     "transpose forgotten": ("gradient", [("X.T @ error", "X @ error")], "matmul"),
+    "a sum for the mean in w alone": (
+        "gradient",
+        [("/ len(y)", "")],
+        "the mean over the points is missing in the gradient of w",
+    ),
+    "one slope for all weights": (
+        "gradient",
+        [("2 * X.T @ error / len(y)", "2 * np.mean(X.T @ error)")],
+        "the gradient of w has shape [], expected [2]",
+    ),
+    "gradients swapped": (
+        "gradient",
+        [
+            (
+                "2 * X.T @ error / len(y), 2 * np.mean(error)",
+                "2 * np.mean(error), 2 * X.T @ error / len(y)",
+            )
+        ],
+        "the two gradients are swapped",
+    ),
     "whole-number division": ("gradient", [("/ len(y)", "// len(y)")], "the gradient of w"),
     "uphill": (
         "descend",
@@ -147,13 +167,18 @@ MUTANTS = {
     "zero everywhere": (
         "standardise",
         "def standardise(images):\n    return np.zeros(images.shape)\n",
-        "the one pixel that changes",
+        "the one changing pixel",
     ),
     "one step too many": ("descend", [("range(steps)", "range(steps + 1)")], "after one step"),
     "the rate of one leap": ("rate", [("1 / 3", "1 / 6")], "twice as far"),
     "the derivative of the wrong bowl": ("rate", [("1 / 3", "2 / 3")], "derivative of 3w² is 6w"),
     "any rate": ("rate", [("1 / 3", "1 / 10")], "largest_rate"),
     "root of each number": ("square-root", [("X @ X - A", "X * X - A")], "matrix product"),
+    "a step that is not kept": (
+        "square-root",
+        [("X.assign_sub(rate * tape.gradient(loss, X))", "X - rate * tape.gradient(loss, X)")],
+        "X has not moved",
+    ),
     "uphill to the root": ("square-root", [("assign_sub", "assign_add")], "uphill"),
     "starts from zero": (
         "square-root",
@@ -178,7 +203,10 @@ MUTANTS = {
         "def loss_and_gradient(w, b, X, y):\n"
         "    def loss(w, b):\n"
         "        return np.mean((X @ w + b - y) ** 2)\n\n"
-        "    slopes = [loss(w + h, b) - loss(w - h, b) for h in np.eye(len(w)) / 100]\n"
+        "    def slope(i):\n"
+        "        h = np.where(np.arange(len(w)) == i, 0.01, 0)\n"
+        "        return loss(w + h, b) - loss(w - h, b)\n\n"
+        "    slopes = [slope(i) for i in range(len(w))]\n"
         "    return loss(w, b), np.array(slopes) * 50, (loss(w, b + 1) - loss(w, b - 1)) / 2\n",
         "does a loop never end?",
     ),
