@@ -67,6 +67,16 @@ MUTANTS = {
         [(" / powers.sum(axis=1, keepdims=True)", "")],
         "not divided by the sum yet",
     ),
+    "one sum over all rows": (
+        "softmax",
+        "def softmax(scores):\n    return np.exp(scores) / np.exp(scores).sum()\n",
+        "one sum over all rows",
+    ),
+    "powers alone": (
+        "softmax",
+        "def softmax(scores):\n    return np.exp(scores)\n",
+        "those are the powers",
+    ),
     "naive softmax": (
         "softmax",
         "def softmax(scores):\n"
@@ -116,6 +126,21 @@ MUTANTS = {
         "        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)\n"
         "    )\n",
         "a library's cross-entropy does it all",
+    ),
+    "base 2": (
+        "cross-entropy",
+        [("return np.mean(", "return np.log2(np.e) * np.mean(")],
+        "base 2",
+    ),
+    "probabilities for costs": (
+        "cross-entropy",
+        [
+            (
+                "np.mean(log_sum - scores[np.arange(len(labels)), labels])",
+                "np.mean(np.exp(scores[np.arange(len(labels)), labels] - log_sum))",
+            )
+        ],
+        "the mean probability of the true bins",
     ),
     "sum for mean": ("cross-entropy", [("np.mean", "np.sum")], "the mean is missing"),
     "neither mean nor sum": ("cross-entropy", [("np.mean(", "(")], "mean over an axis missing"),
@@ -207,6 +232,24 @@ MUTANTS = {
         [("error.sum(axis=0)", "error.sum()")],
         "the gradient of b has shape []",
     ),
+    "averaged twice in W": (
+        "gradients",
+        [("X.T @ error,", "X.T @ error / len(labels),")],
+        "the gradient of W: you divide by the number of pieces twice",
+    ),
+    "bias summed, not averaged": (
+        "gradients",
+        [("error.sum(axis=0)", "len(labels) * error.sum(axis=0)")],
+        "the gradient of b: the mean over the pieces is missing",
+    ),
+    "a generator of batches": (
+        "batches",
+        "def shuffled_batches(n, size, seed):\n"
+        "    order = np.random.default_rng(seed).permutation(n)\n"
+        "    for start in range(0, n, size):\n"
+        "        yield order[start : start + size]\n",
+        "return a list, not a generator",
+    ),
     "not cut": (
         "batches",
         "def shuffled_batches(n, size, seed):\n"
@@ -252,6 +295,16 @@ MUTANTS = {
         "the same seed gives another order",
     ),
     "counts from one": ("batches", [(".permutation(n)", ".permutation(n) + 1")], "the sorted list"),
+    "the rate forgotten": (
+        "train",
+        [("rate * dW", "dW"), ("rate * db", "db")],
+        "the rate is not used",
+    ),
+    "the bias uphill": (
+        "train",
+        [("b.assign_sub", "b.assign_add")],
+        "b after the step: it climbs",
+    ),
     "training uphill": ("train", [("assign_sub", "assign_add")], "it climbs"),
     "bias left out of the step": (
         "train",
@@ -337,15 +390,25 @@ MUTANTS = {
         [("return table", "return table / table.sum(axis=1, keepdims=True).clip(1)")],
         "expected counts",
     ),
+    "a table of floats": (
+        "confusion",
+        [("(classes, classes), int)", "(classes, classes))")],
+        "in whole numbers",
+    ),
     "size from the data": (
         "confusion",
         [("(classes, classes)", "(max(truth) + 1, max(said) + 1)")],
-        "has another shape than expected",
+        "bins, has shape [1, 2], expected [4, 4]",
     ),
     "right answers among the mistakes": (
         "worst",
         [("np.flatnonzero(said != truth)", "np.arange(len(p))")],
         "right answers are among them",
+    ),
+    "the true bin's probability": (
+        "worst",
+        [("np.argsort(-sure[wrong])", "np.argsort(p[wrong, truth[wrong]])")],
+        "the least probability of the true bin",
     ),
     "least sure first": ("worst", [("-sure[wrong]", "sure[wrong]")], "least sure"),
     "not sorted": (
@@ -474,7 +537,7 @@ VARIANTS = {
         "    hot = np.eye(scores.shape[1])[labels]\n"
         "    return float(np.mean(logsumexp(scores, axis=1) - np.sum(hot * scores, axis=1)))\n",
         "confusion": "def confusion(truth, said, classes):\n"
-        "    return np.eye(classes)[truth].T @ np.eye(classes)[said]\n",
+        "    return np.eye(classes, dtype=int)[truth].T @ np.eye(classes, dtype=int)[said]\n",
     },
     "batches by the old random numbers, split at once": {
         "batches": "def shuffled_batches(n, size, seed):\n"
