@@ -108,7 +108,7 @@ def predict(question: str, choices=(), *, unit: str = "", places=(), y=(), label
 
 def predictions() -> Markdown:
     """Return a table of what was predicted in this kernel, and of what it was."""
-    rows = [(question, *made.row) for question, made in _MADE.items() if made.row]
+    rows = [(q.replace("|", "\\|"), *made.row) for q, made in _MADE.items() if made.row]
     hits = sum(near is True for *_, near in rows)
     lines = [f"**{hits} of {len(rows)} predictions were right.**", ""]
     lines += ["| Question | You said | It is | |", "| --- | --- | --- | --- |"]

@@ -84,6 +84,11 @@ def test_the_summary_counts_hits_and_misses():
     assert "D?" not in table
 
 
+def test_a_question_keeps_its_strokes_in_the_summary():
+    predict("max|x| < 0.01?").answer(2)
+    assert "| max\\|x\\| < 0.01? | – | 2 | not committed |" in predictions().data
+
+
 def test_what_is_stored_is_the_question_alone():
     guess = predict("Is 1 < 2?", choices=["yes & no", "no"])
     stored = guess._repr_mimebundle_()
