@@ -17,8 +17,8 @@ from tools import site  # noqa: E402
 _project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 
 project = "Deep learning, one digit at a time"
-author = "the authors of the course"
-copyright = "text and figures CC BY 4.0, code MIT"
+author = site.AUTHOR
+copyright = site.COPYRIGHT
 version = _project["version"]
 language = "en"
 extensions = ["myst_nb"]
@@ -58,7 +58,9 @@ pygments_style = "a11y-high-contrast-light"
 
 # --- formulas: MathML, which browsers draw by themselves
 def _inline(writer, node) -> None:
-    writer.body.append(f'<span class="in-line">{mathml(node.astext(), display=False)}</span>')
+    drawn = mathml(node.astext(), display=False)
+    # no line ends between it and a comma, which the word joiner at its end says
+    writer.body.append(f'<span class="in-line">{drawn}</span>&#8288;')
     raise SkipNode
 
 

@@ -19,7 +19,7 @@ from in_browser import serious_faults
 from PIL import Image
 
 from libs import ROOT
-from tools.site import FOLDED, as_page
+from tools.site import FOLDED, as_page, without_claims
 from tools.translation import Translator, languages, lessons_in
 
 pytestmark = pytest.mark.browser
@@ -39,6 +39,24 @@ LOOKS = [(1366, "light", True), (768, "light", False), (390, "light", False), (3
 LOOKS += [(1366, "dark", False), (768, "dark", True), (390, "dark", False), (360, "dark", True)]
 # text that paper would cut off
 CUT = "(all) => all.filter((p) => p.scrollWidth > p.clientWidth + 1).map((p) => p.innerText)"
+
+
+# headings that are no larger than one a level lower, or have a line for their sign alone
+HEADINGS = """(all) => all.filter((heading) => {
+    const size = (one) => one && parseFloat(getComputedStyle(one).fontSize);
+    const lower = document.querySelector(`article h${Number(heading.tagName[1]) + 1}`);
+    const bold = getComputedStyle(heading).fontWeight;
+    const sign = heading.querySelector(".headerlink");
+    const before = heading.offsetHeight;
+    if (sign) sign.hidden = true, sign.style.display = "none";
+    const after = heading.offsetHeight;
+    if (sign) sign.hidden = false, sign.style.display = "";
+    return size(heading) <= size(lower) || bold !== "600" || after !== before;
+}).map((heading) => heading.innerText)"""
+# pictures with a border of the theme's
+FRAMED = (
+    "(all) => all.filter((one) => getComputedStyle(one).padding !== '0px').map((one) => one.alt)"
+)
 
 
 class Page(HTMLParser):
@@ -92,6 +110,8 @@ def test_every_link_leads_somewhere(site):
 def test_every_picture_has_its_text_and_pages_need_nothing_from_elsewhere(site):
     for name, page in site.items():
         assert [picture for picture in page.pictures if "alt" not in picture] == [], name
+        lazy = [one for one in page.pictures if one.get("loading") == "lazy"]
+        assert all("height" in one and "width" in one for one in lazy), name  # nothing jumps
         assert [need for need, _ in page.needs if urlsplit(need).scheme in ("http", "https")] == []
 
 
@@ -121,6 +141,20 @@ def test_claims_and_solutions_stay_out_of_the_pages(site):
         assert "BEGIN SOLUTION" not in site[f"homework/{path.stem}"].text
 
 
+def test_pages_ask_nothing_that_only_a_notebook_can_do(site):
+    for name, page in site.items():
+        if "notebooks/" in name:
+            text = re.sub(r"<[^>]+>", "", page.text)
+            said = r"filled in yet|fold to stop|first bar|ersten Balken|quiz\(|predictions\(\)"
+            assert not re.search(said, text), name
+            assert not re.search(r"<ul>\s*</ul>|<!-- /?notebook", page.text), name
+            # a question's words are plain; a mark that begins a line would end its paragraph
+            assert not re.search(r'data-ask="[^"]*[`*]', page.text), name
+            assert not re.search(r"(?m)^\s*<!-- evidence", page.text), name
+            assert page.text.count("<b>Predict first.</b>") == page.text.count('class="asked"')
+    assert site["notebooks/00-start-here"].text.count('class="asked"') > 1
+
+
 def test_a_folded_cell_says_what_it_holds(site):
     held = Counter()
     for stem in LESSONS:
@@ -133,13 +167,30 @@ def test_a_folded_cell_says_what_it_holds(site):
     assert min(held["The check"], held["Code of the figure"]) > 30
 
 
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a = 1\nclaim(a)\nprint(a)", "a = 1\nprint(a)"),
+        ("a = 1\n\n# why\nclaim(a)\n\nprint(a)", "a = 1\n\nprint(a)"),
+        ("try:\n    a()\nexcept E:\n    b()\nelse:\n    claim(0)\nc()", None),
+        (
+            "if a:\n    b()\n    claim(b)\nelse:\n    # why\n    claim(c)\nc()",
+            "if a:\n    b()\nc()",
+        ),
+    ],
+)
+def test_code_is_whole_without_its_claims(source, shown):
+    whole = "try:\n    a()\nexcept E:\n    b()\nc()" if shown is None else shown
+    assert without_claims(source) == whole
+
+
 def test_what_only_a_claim_has_a_use_for_is_no_empty_fold(tmp_path):
-    def tags(*sources):
+    def tags(*sources, hidden=True):
         notebook = nbformat.v4.new_notebook()
         notebook.cells = [nbformat.v4.new_markdown_cell("# x")]
         for source in sources:
             cell = nbformat.v4.new_code_cell(source)
-            cell.metadata.jupyter = {"source_hidden": True}
+            cell.metadata.jupyter = {"source_hidden": hidden}
             notebook.cells.append(cell)
         as_page("none", notebook, tmp_path)
         return [cell.metadata.tags for cell in notebook.cells[1:]]
@@ -149,6 +200,11 @@ def test_what_only_a_claim_has_a_use_for_is_no_empty_fold(tmp_path):
     assert tags(claimed, "c = gap") == [["hide-input"], ["hide-input"]]
     assert tags(claimed, 'claim(gap < 9, "by little")') == [["remove-cell"], ["remove-cell"]]
     assert tags("gap = a - b") == [["hide-input"]]
+    assert tags(claimed, hidden=False) == [["remove-cell"]]
+    least = 'gap = min(k for k in a)\nclaim(gap > 0, "all win")'
+    assert tags(least, "sum(k for k in b)", hidden=False) == [["remove-cell"], []]
+    assert tags(claimed, 'print(f"{gap}")', hidden=False) == [[], []]
+    assert tags(f"train()\n{claimed}", hidden=False) == [[]]
 
 
 def test_translated_pages_say_what_is_in_which_language(site):
@@ -202,6 +258,9 @@ def test_a_page_is_for_everyone(opened, name):
         assert page.evaluate("document.documentElement.scrollWidth") <= width, (width, theme)
         whole = ".prev-next-area a, .prev-next-title" + (width == 1366) * ", .cell_input pre"
         assert page.locator(whole).evaluate_all(CUT) == [], (width, theme)
+        headings = page.locator("article :is(h1, h2, h3, h4)")
+        assert headings.evaluate_all(HEADINGS) == [], (width, theme)
+        assert page.locator("article img").evaluate_all(FRAMED) == [], (width, theme)
         if judged:
             page.wait_for_timeout(500)  # the theme looks anew which blocks scroll
             assert serious_faults(page) == [], (width, theme)
@@ -337,7 +396,7 @@ def test_what_lives_in_pages_is_small_and_its_rounding_is_known(made_site):
     from tools.site_weights import FOLDER, RECIPES
 
     alive = SITE / "_static" / "alive"
-    assert {path.stem for path in alive.iterdir()} == {"alive", *RECIPES}
+    assert {path.stem for path in alive.iterdir()} == {"alive", "ask", *RECIPES}
     assert sum(path.stat().st_size for path in alive.iterdir()) < 1e6
     for lesson in RECIPES:
         rounding = json.loads((FOLDER / f"{lesson}.json").read_text())["rounding"]
@@ -355,6 +414,13 @@ def test_a_search_finds_pages_without_a_server(opened):
     found.get_by_text("03 · Logistic regression", exact=True).wait_for()
     page.wait_for_timeout(500)
     assert found.count() > 5
+    glass = page.locator("main form.bd-search svg").first
+    field = page.locator("main form.bd-search input").first
+    begins = (
+        "(one) => one.getBoundingClientRect().x + parseFloat(getComputedStyle(one).paddingLeft)"
+    )
+    box = glass.bounding_box()
+    assert box["x"] + box["width"] <= field.evaluate(begins)
 
 
 def test_a_lesson_can_be_taken_along(site):
@@ -381,9 +447,9 @@ def test_a_term_explains_itself_by_keyboard(opened):
 
 
 @pytest.mark.parametrize("name", ["index", "notebooks/02-neural-networks-by-hand"])
-@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
-def test_a_moving_picture_can_be_stopped(opened, motion, name):
-    page = opened(name, reduced_motion=motion)
+@pytest.mark.parametrize(("motion", "width"), [("no-preference", 360), ("reduce", 1366)])
+def test_a_moving_picture_can_be_stopped(opened, motion, width, name):
+    page = opened(name, reduced_motion=motion, viewport={"width": width, "height": 900})
     for lazy in page.locator("picture").all():  # fetched when they come into view
         lazy.scroll_into_view_if_needed()
     button = page.locator(".moving button").first
@@ -396,8 +462,10 @@ def test_a_moving_picture_can_be_stopped(opened, motion, name):
         shot = page.locator(".moving canvas").first.screenshot()
         seen = Image.open(io.BytesIO(shot)).convert("RGB").crop((0, 0, 200, 150))
         assert len(seen.getcolors(200 * 150)) > 20
+    size = page.locator(".moving > :is(img, canvas):visible").first.bounding_box()
     button.click()
     assert picture.is_visible() is not moves
+    assert page.locator(".moving > :is(img, canvas):visible").first.bounding_box() == size
 
 
 def test_the_answer_to_a_prediction_is_hidden_until_asked(opened):
@@ -407,6 +475,30 @@ def test_the_answer_to_a_prediction_is_hidden_until_asked(opened):
     assert not hidden.first.locator(".cell_output").is_visible()
     hidden.first.locator("summary").click()
     assert hidden.first.locator(".cell_output").is_visible()
+
+
+def test_a_prediction_is_committed_in_the_page(opened):
+    page = opened("notebooks/00-start-here")
+    form = page.locator("form.predict").first
+    page.locator("[data-ask]").first.scroll_into_view_if_needed()
+    form.get_by_role("button", name="Commit").click()
+    form.get_by_text("Choose one first.").wait_for()
+    form.get_by_role("radio").nth(1).check()
+    form.get_by_role("button", name="Commit").click()
+    form.get_by_text(re.compile("Committed: the sentence that note holds")).wait_for()
+    answer = page.locator("details.hide", has=page.locator(".cell_output")).first
+    answer.locator("summary").click()
+    form.get_by_text("Answered below. You said the sentence that note holds.").wait_for()
+    assert form.get_by_role("radio").first.is_disabled()
+    number = page.locator("form.predict", has=page.locator("[type=text]")).first
+    for place in page.locator("[data-ask]").all():
+        place.scroll_into_view_if_needed()
+    number.get_by_role("textbox").fill("97.5 %")
+    page.keyboard.press("Enter")
+    number.get_by_text(re.compile("Committed: 97.5 %")).wait_for()
+    assert page.locator(".asked").count() == 0
+    curve = opened("notebooks/06-classifiers").locator(".asked:not([data-ask])")
+    assert curve.count() == 1  # which nobody can draw here
 
 
 # what the keyboard is at: what it is for, whether one sees where it is

@@ -11,6 +11,7 @@ import ast
 import base64
 import hashlib
 import html
+import io
 import json
 import posixpath
 import random
@@ -24,6 +25,7 @@ from pathlib import Path
 
 import nbformat
 from babel.core import Locale
+from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -36,6 +38,8 @@ PAGES, SITE = ROOT / "build" / "pages", ROOT / "build" / "site"
 LESSONS = "[0-9][0-9]*-*.ipynb"
 FRONT, ALIVE = ROOT / "libs" / "front", ROOT / "docs" / "alive"
 RECORDS = ROOT / "benchmarks" / "records"
+AUTHOR = "the authors of the course"
+COPYRIGHT = "text and figures CC BY 4.0, code MIT"
 LIVE = {"DigitPad(": "pad", "LatentExplorer(": "explorer"}
 FOLDED = {  # what a folded cell's line says that it holds
     "imports": "Imports",
@@ -44,7 +48,14 @@ FOLDED = {  # what a folded cell's line says that it holds
     "figure": "Code of the figure",
     "code": "Code",
 }
+ASKING = ("predict", "predict_first")  # what asks for a prediction
 HEADINGS: dict[str, str] = {}  # of translated pages, in English: places keep their names
+# what makes sense in a notebook alone, between two marks
+_NOTEBOOK = re.compile(r"(?s)\n*<!-- notebook -->\n.*?<!-- /notebook -->")
+# a check of an exercise that no one who reads can fill in
+_UNFILLED = re.compile(r"\W*Not (?:all of it is )?filled in yet")
+_MOVING = re.compile(r"(?s)<details open><summary>[^<]*</summary>(<picture>.*?)</details>")
+_ASKED = re.compile(r"(?s)^<p>Predict first\. (.*?)</p>(.*)$")
 _PICTURE = re.compile(r'(src|srcset)="data:image/(png|gif|webp);base64,([^"]+)"')
 
 
@@ -68,24 +79,53 @@ def without_claims(source: str) -> str:
         tree = ast.parse(source)
     except SyntaxError:  # a magic
         return source
-    lines = source.splitlines()
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.stmt) and _proves(node)]
-    for node in sorted(found, key=lambda node: node.lineno, reverse=True):
-        first = node.lineno - 1
+    lines, found = source.splitlines(), []
+    for node in ast.walk(tree):
+        other = getattr(node, "orelse", None)
+        if isinstance(node, ast.stmt) and _proves(node):
+            found.append((node.lineno - 1, node.end_lineno))
+        elif isinstance(other, list) and other and all(map(_proves, other)):
+            before = [*node.body, *getattr(node, "handlers", [])][-1].end_lineno
+            found.append((before, other[-1].end_lineno))  # nor an "else" that leads to nothing
+    inside = [one for one in found if any(a <= one[0] and one[1] <= b for a, b in {*found} - {one})]
+    for first, end in sorted({*found} - {*inside}, reverse=True):
         while first and lines[first - 1].strip().startswith("#"):
             first -= 1
-        lines[first : node.end_lineno] = [""] * (node.end_lineno - first)
-    # a line that was empty before stays so, once
-    return re.sub(r"\n{3,}", "\n\n\n", "\n".join(lines)).strip()
+        del lines[first:end]
+        if "" in lines[max(first - 1, 0) : first] and "" in lines[first : first + 1]:
+            del lines[first]  # one of the empty lines on both its sides
+    return "\n".join(lines).strip()
 
 
 def _used(source: str, sources: list[str]) -> bool:
     """Return whether another of some cells speaks of what this one makes."""
     nodes = list(ast.walk(ast.parse(source)))
     made = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    made |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
-    words = set(re.findall(r"\w+", " ".join(other for other in sources if other != source)))
-    return bool((made - {"_"}) & words)
+    within = {n for each in nodes if isinstance(each, ast.comprehension) for n in ast.walk(each)}
+    stored = (n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
+    made |= {n.id for n in stored if n not in within}
+    others = (_names(other) for other in sources if other != source)
+    return any((made - {"_"}) & names for names in others)
+
+
+def _names(source: str) -> set[str]:
+    """Return the names that a cell reads; of one with a magic all of its words."""
+    try:
+        nodes = ast.walk(ast.parse(source))
+    except SyntaxError:
+        return set(re.findall(r"\w+", source))
+    return {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _only_names(source: str) -> bool:
+    """Return whether a cell does nothing but give names, so that without them nothing is lost."""
+
+    def names(node: ast.stmt) -> bool:
+        if isinstance(node, ast.For | ast.If):
+            return all(map(names, [*node.body, *node.orelse]))
+        return isinstance(node, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef)
+
+    return all(map(names, ast.parse(source).body))
 
 
 def as_page(lesson: str, notebook, folder: Path) -> None:
@@ -98,14 +138,16 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
         tags = cell.metadata.setdefault("tags", [])
         if cell.cell_type == "markdown":
             asked = asked or "**Predict first.**" in cell.source
-            # pages of docs/ lie above
-            cell.source = without_way(cell.source).replace("](../docs/", "](../")
+            cell.source = _NOTEBOOK.sub("", without_way(cell.source))
+            cell.source = cell.source.replace("](../docs/", "](../")  # they lie above
             continue
         claimed, cell.source = cell.source, without_claims(cell.source)
         hidden = cell.metadata.get("jupyter", {}).get("source_hidden")
-        idle = hidden and claimed != cell.source and not cell.outputs
+        idle = claimed != cell.source and not cell.outputs and (hidden or _only_names(cell.source))
         if not cell.source or cell.get("id") == "setup":
             tags.append("remove-cell")
+        elif _asks(cell.source) and cell.outputs:
+            tags.append("remove-input")  # it is what it shows
         elif idle and not _used(cell.source, sources):
             tags.append("remove-cell")  # what only a claim had a use for
         elif "setup" in tags or hidden:
@@ -114,7 +156,7 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
             cell.metadata["mystnb"] = {"code_prompt_show": label, "code_prompt_hide": label}
         # a server of the author's machine, such as TensorBoard, is nowhere else
         cell.outputs = [o for o in cell.outputs if "//localhost" not in json.dumps(o)]
-        cell.outputs = [o for o in cell.outputs if not _blank(o)]
+        cell.outputs = [o for o in cell.outputs if not _blank(o) and not _unfilled(o)]
         shown = [output for output in cell.outputs if output.output_type != "error"]
         if (asked or ".answer(" in cell.source) and shown and "remove-cell" not in tags:
             tags.append("hide-output")
@@ -123,6 +165,8 @@ def as_page(lesson: str, notebook, folder: Path) -> None:
             if "data" in output:
                 output.data.update({kind: as_read(text) for kind, text in output.data.items()})
             if page := output.get("data", {}).get("text/html"):
+                if asks := _ASKED.match(page):
+                    page = _with_question(asks, cell.source)
                 output.data["text/html"] = _PICTURE.sub(lambda m: _stored(m, folder), page)
 
 
@@ -136,7 +180,7 @@ def holds(cell) -> str:
     if re.search(r"(?m)^def lessons_|^# the lesson goes on with", source):
         return FOLDED["solution"]
     named = re.findall(r"(?m)^(?:def|class) (\w+)", source)
-    if re.search(r"\b(?:show|montage|build_gif)\(", source):
+    if re.search(r"\b(?:show|montage|build_gif)\(|(?m:^alt = )", source):
         return FOLDED["figure"]
     named += re.findall(r"(?m)^(\w+)(?:, \w+)* = ", source)
     named = [name for name in dict.fromkeys(named) if name != "_"][:3]
@@ -144,14 +188,36 @@ def holds(cell) -> str:
 
 
 def as_read(shown):
-    """Return what a cell shows, without a word on predictions that no one who reads can make."""
+    """Return what a cell shows, without a word on predictions that no one who reads can make.
+
+    A moving picture needs no fold to stop it, for course.js gives it a button.
+    """
     if not isinstance(shown, str):
         return shown
-    shown = shown.replace("You had not committed a prediction. ", "")
+    shown = shown.replace("You had not committed a prediction. ", "").replace("<ul></ul>", "")
+    shown = _MOVING.sub(r"\1", shown)
     table = re.sub(r"^\*\*0 of \d+ predictions were right\.\*\*\n+", "", shown)
     if table != shown:  # its columns: question, what was said, what is right, and whether it was
         table = re.sub(r"(?m)^\| (.*) \| [^|]* \| ([^|]*) \| [^|]*\|$", r"| \1 | \2 |", table)
     return table
+
+
+def _with_question(match: re.Match, source: str) -> str:
+    """Return a question as a page shows it, with what makes a form of it, but for a curve's."""
+    text, choices = map(html.unescape, match.groups())
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    calls = [call for call in calls if getattr(call.func, "id", "") in ASKING]
+    own = [call for call in calls if text in (getattr(first, "value", 0) for first in call.args)]
+    keywords = {word.arg: word.value for word in (own or calls)[0].keywords}
+    question = {"text": text, "unit": getattr(keywords.get("unit"), "value", "")}
+    if said := re.findall(r"<li>(.*?)</li>", choices):
+        question["choices"] = said
+    form = (
+        ""
+        if "places" in keywords
+        else f' data-ask="{html.escape(json.dumps(question, ensure_ascii=False))}"'
+    )
+    return f'<div class="asked"{form}><p><b>Predict first.</b> {match[1]}</p>{match[2]}</div>'
 
 
 def offer(lesson: str, opening, folder: Path) -> None:
@@ -174,6 +240,31 @@ def _blank(output) -> bool:
         and not re.sub(r"<[^>]*>", "", page).strip()
         and not re.search(r"<(img|svg|canvas|div)\b", page)
     )
+
+
+def _unfilled(output) -> bool:
+    """Return whether an output only says that an exercise has no answer yet."""
+    return _UNFILLED.match(output.get("data", {}).get("text/plain", "")) is not None
+
+
+def _asks(source: str) -> bool:
+    """Return whether a cell does nothing but show a quiz, a question or what was predicted."""
+    try:
+        statements = ast.parse(source).body
+    except SyntaxError:  # a magic
+        return False
+    asking = 0
+    for statement in statements:
+        match statement:
+            case ast.Expr(ast.Call(ast.Name(name))) | ast.Assign(_, ast.Call(ast.Name(name))):
+                if name not in ("quiz", "predictions", *ASKING):
+                    return False
+                asking += 1
+            case ast.Assign(_, ast.Constant()):  # such as the question's words
+                pass
+            case _:
+                return False
+    return asking > 0
 
 
 def make_alive(lesson: str, cells: list) -> None:
@@ -204,11 +295,19 @@ def write_alive(folder: Path) -> None:
     scripts.append(f"const recorded = {json.dumps(list(recorded.values()))};")
     scripts += [(ALIVE / f"{name}.js").read_text("utf-8") for name in ("alive", "play")]
     scripts.append("window.courseAlive = { unpack, run, ink, likeMnist, networks, start, play };")
-    text = re.sub(r"(?m)^export ", "", "\n".join(scripts))
+    text = _as_script("\n".join(scripts))
     (folder / "alive.js").write_text(f"(() => {{\n{text}\n}})();\n", "utf-8")
+    form = (FRONT / "predict.js").read_text("utf-8").partition("// In a notebook")[0]
+    form += (ALIVE / "ask.js").read_text("utf-8") + "window.courseAsk = ask;"
+    (folder / "ask.js").write_text(f"(() => {{\n{_as_script(form)}\n}})();\n", "utf-8")
     for path in ALIVE.glob("*.json"):
         network = f"courseAlive.networks[{json.dumps(path.stem)}] = {path.read_text('utf-8')};\n"
         (folder / f"{path.stem}.js").write_text(network, "utf-8")
+
+
+def _as_script(module: str) -> str:
+    """Return a module's text without its exports."""
+    return re.sub(r"(?m)^export ", "", module)
 
 
 def write_progress(folder: Path, translators: dict[str, Translator]) -> None:
@@ -223,7 +322,7 @@ def write_progress(folder: Path, translators: dict[str, Translator]) -> None:
         [*(s.partition("// In a notebook")[0] for s in scripts), own.read_text("utf-8")]
     )
     text += "window.courseProgress = { read, merge, note, due };\n"
-    own.write_text("(() => {\n" + re.sub(r"(?m)^export ", "", text) + "})();\n", "utf-8")
+    own.write_text("(() => {\n" + _as_script(text) + "})();\n", "utf-8")
     known, names = lessons(), {}
     for number, lesson in known.items():
         path = ROOT / "notebooks" / "quiz" / f"{number}.json"
@@ -248,8 +347,14 @@ def _stored(match: re.Match, folder: Path) -> str:
     name = f"{hashlib.sha256(content).hexdigest()[:16]}.{kind}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(content)
-    lazy = 'loading="lazy" ' if attribute == "src" else ""
-    return f'{lazy}{attribute}="../_static/pictures/{name}"'
+    link = f'{attribute}="../_static/pictures/{name}"'
+    if attribute == "srcset":
+        return link
+    wide, high = Image.open(io.BytesIO(content)).size  # so that its place is kept until it comes
+    shown = re.search(r'\bwidth="(\d+)"', match.string[match.end() :].partition(">")[0])
+    width = int(shown[1]) if shown else wide
+    size = f'height="{round(high * width / wide)}"' + f' width="{wide}"' * (not shown)
+    return f'loading="lazy" {size} {link}'
 
 
 def the_map() -> str:
@@ -305,7 +410,10 @@ def write_frame(pages: Path, translators: dict[str, Translator] | None = None) -
     script = f"window.courseTerms = {json.dumps(terms(), ensure_ascii=False)};\n"
     (pages / "_static" / "terms.js").write_text(script, "utf-8")
     style = pages / "_static" / "course.css"
-    styles = [style, *(FRONT / f"{name}.css" for name in (*LIVE.values(), "quiz", "progress"))]
+    styles = [
+        style,
+        *(FRONT / f"{name}.css" for name in (*LIVE.values(), "quiz", "progress", "predict")),
+    ]
     style.write_text("\n".join(path.read_text("utf-8") for path in styles), "utf-8")
     write_alive(pages / "_static" / "alive")
     write_progress(pages / "_static", translators or {})
@@ -467,7 +575,10 @@ def _build(pages: Path, site: Path, language: str = "en") -> int:
     """Have Sphinx make a site, named as its first page; return its exit status."""
     title = re.search(r"(?m)^# (.+)$", (pages / "index.md").read_text("utf-8"))[1]
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-q", "--jobs", "auto"]
-    command += ["-D", f"language={language}", "-D", f"html_title={title}", pages, site]
+    front = Translator(language, "front")
+    command += ["-D", f"language={language}", "-D", f"html_title={title}"]
+    command += ["-D", f"author={front.plain(AUTHOR)}", "-D", f"copyright={front.plain(COPYRIGHT)}"]
+    command += [pages, site]
     done = subprocess.run(command, cwd=ROOT, check=False)
     if done.returncode == 0:
         draw_icons(site)

@@ -10,6 +10,7 @@ function makePausable(picture) {
   frame.className = "moving";
   canvas.width = picture.naturalWidth;
   canvas.height = picture.naturalHeight;
+  canvas.style.maxWidth = picture.style.maxWidth; // it stands as large as it moved
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", picture.alt);
   button.type = "button";
@@ -49,7 +50,8 @@ function letScroll() {
     box.classList.toggle("wide", wide);
     if (!wide) box.removeAttribute("tabindex");
   }
-  for (const box of document.querySelectorAll(".formula, .in-line.wide, .pst-scrollable-table-container"))
+  const boxes = ".formula, .in-line.wide, .pst-scrollable-table-container, article p:has(> img)";
+  for (const box of document.querySelectorAll(boxes))
     if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
 }
 letScroll();
@@ -71,12 +73,16 @@ const inView = new IntersectionObserver((changes) => changes.forEach(async (chan
   const place = change.target;
   if (!change.isIntersecting) return;
   inView.unobserve(place);
+  if (place.dataset.ask) {
+    await fetchScript("alive/ask.js");
+    return courseAsk(place);
+  }
   await fetchScript("alive/alive.js");
   if (place.dataset.play) return courseAlive.play(place);
   await Promise.all(place.dataset.network.split(" ").map((name) => fetchScript(`alive/${name}.js`)));
   await courseAlive.start(place);
 }), { rootMargin: "100%" });
-for (const place of document.querySelectorAll("[data-alive], [data-play]")) inView.observe(place);
+for (const place of document.querySelectorAll("[data-alive], [data-play], [data-ask]")) inView.observe(place);
 
 // --- terms: a link to the glossary shows its entry. Entries lie in a script, for a page that is opened
 // as a file may not read another one.
