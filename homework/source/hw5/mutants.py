@@ -58,7 +58,7 @@ MUTANTS = {
     "loss of the last step only": (
         "train",
         [("losses.append(loss)", "losses = [loss]")],
-        "has another shape than expected",
+        "have another shape than expected",
     ),
     "a constant of the right shape": (
         "train",
