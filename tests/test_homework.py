@@ -27,7 +27,8 @@ with test("a gift"):
     pass
 ### BEGIN HIDDEN TESTS
 with test("other numbers"):
-    expect.close(quadruple(3.0), 12, "quadruple(3)")
+    mistakes = {"that is eight times x": 24}
+    expect.close(quadruple(3.0), 12, "quadruple(3)", mistakes=mistakes)
 ### END HIDDEN TESTS"""
 HIDING = "### BEGIN HIDDEN TESTS\n{}### END HIDDEN TESTS"
 MUTANTS = """MUTANTS = {
@@ -102,6 +103,7 @@ def test_a_proof_reports_what_is_wrong(tmp_path, pool):
         "mutant “three times”: no message contains 'that is three times x'",
         "mutant “three times” changes double and loses points elsewhere: four times",
         "variant “off by a little” loses points: the answer (answer is 41, expected 42.)",
+        "quadruple-test, other numbers: no mutant is told “that is eight times x”: does an answer",
         "answer-test gives away answer: `42` pasted there earns 1 of 1 points (the answer)",
     ):
         assert said in problems

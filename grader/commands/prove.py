@@ -105,7 +105,47 @@ def prove(assignment: Assignment, course: Course, pool: WorkerPool) -> list[str]
     for name, (which, _, says) in mutants.items():
         record = results[f"mutant “{name}”"][0]
         problems += judge_mutant(assignment, name, record, which, says)
-    return problems
+    return problems + untold(assignment, [results[f"mutant “{name}”"][0] for name in mutants])
+
+
+def mistakes(source: str) -> list[tuple[str, str, str]]:
+    """Return the mistakes that a test cell names: a block's name, of what, and the sentence."""
+    found = []
+    for block in ast.parse(source).body:
+        if not isinstance(block, ast.With) or not blocks(ast.unparse(block)):
+            continue
+        (one,), known = blocks(ast.unparse(block)), {}
+        nodes = [n for n in ast.walk(block) if isinstance(n, ast.Assign | ast.Call)]
+        for node in sorted(nodes, key=lambda n: (n.lineno, n.col_offset)):
+            if isinstance(node, ast.Assign):
+                known[ast.unparse(node.targets[0])] = node.value
+            elif ast.unparse(node.func) == "expect.close":
+                named = {k.arg: k.value for k in node.keywords}
+                table = named.get("mistakes") or [*node.args, None, None, None][4]
+                table = known.get(table.id) if isinstance(table, ast.Name) else table
+                what = node.args[2] if len(node.args) > 2 else named["what"]
+                what = what.value if isinstance(what, ast.Constant) else ""
+                for key in table.keys if isinstance(table, ast.Dict) else ():
+                    found.append((one.name, what, ast.literal_eval(key)))
+    return found
+
+
+def untold(assignment: Assignment, records: list[dict]) -> list[str]:
+    """Return each mistake that tests name and none of the mutants' records tells.
+
+    Such a sentence may wait for numbers that nobody's answer gives.
+    """
+    told = {}
+    for record in records:
+        for name, result in record["tests"].items():
+            for f in result["findings"]:
+                told.setdefault((name, f["name"]), []).append(f["message"])
+    return [
+        f"{name}, {block}: no mutant is told “{sentence}”: does an answer give these numbers?"
+        for name, cell in assignment.of_kind("test").items()
+        for block, what, sentence in mistakes(cell.source)
+        if not any(f"{what}: {sentence}." in m for m in told.get((name, block), ()))
+    ]
 
 
 def slow(assignment: Assignment) -> set[str]:

@@ -9,6 +9,11 @@ MUTANTS = {
         "the pixels are still",
     ),
     "whole-number division": ("prepare", [("pixels / np", "pixels // np")], "// rounds down"),
+    "256 greys": (
+        "prepare",
+        [("np.iinfo(pixels.dtype).max", "(np.iinfo(pixels.dtype).max + 1)")],
+        "not by 256",
+    ),
     "each picture made as bright as it goes": (
         "prepare",
         [("np.iinfo(pixels.dtype).max", "pixels.max(axis=(1, 2), keepdims=True)")],
@@ -85,6 +90,12 @@ MUTANTS = {
         [("width += (kernel - 1) * apart", "width *= kernel")],
         "patches overlap",
     ),
+    "the last layer alone": (
+        "patch",
+        [("width += (kernel - 1)", "width = 1 + (kernel - 1)")],
+        "add up over layers",
+    ),
+    "strides added up": ("patch", [("apart *= stride", "apart += stride - 1")], "strides multiply"),
     "strides left out": (
         "patch",
         [("(kernel - 1) * apart", "(kernel - 1)")],
@@ -120,6 +131,22 @@ MUTANTS = {
             )
         ],
         "not one for all",
+    ),
+    "dense layers without a bias": (
+        "count",
+        [("(shape[-1] + 1)", "shape[-1]")],
+        "each unit has a bias too",
+    ),
+    "one bias for each layer": (
+        "count",
+        [
+            (
+                "(sizes[1] ** 2 * shape[-1] + 1) * sizes[0]",
+                "sizes[1] ** 2 * shape[-1] * sizes[0] + 1",
+            ),
+            ("(shape[-1] + 1) * sizes[0]", "shape[-1] * sizes[0] + 1"),
+        ],
+        "dense layer: one bias for each filter, not one for all",
     ),
     "kernel counted along one side": (
         "count",
@@ -199,6 +226,11 @@ MUTANTS = {
         "down comes first",
     ),
     "the other way": ("shift", [("in enumerate(moves)", "in enumerate(-moves)")], "that went up"),
+    "left for right": (
+        "shift",
+        [("in enumerate(moves)", "in enumerate(moves * [1, -1])")],
+        "that went to the right",
+    ),
     "one move for all": (
         "shift",
         [("in enumerate(moves)", "in enumerate(moves[:1].repeat(len(images), axis=0))")],
@@ -218,6 +250,11 @@ MUTANTS = {
         "dropout",
         [("draws[:, None, None]", "draws[:1, None, None]")],
         "each image has its own draws",
+    ),
+    "draws along the rows": (
+        "dropout",
+        [("draws[:, None, None]", "draws[:, None, :, None]")],
+        "the draws go with the channels",
     ),
     "nothing dropped": (
         "dropout",

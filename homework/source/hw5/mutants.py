@@ -192,6 +192,21 @@ MUTANTS = {
         [("for array in weights)", "for array in weights if array.ndim > 1)")],
         "the biases are numbers too",
     ),
+    "arrays counted": (
+        "report",
+        [('"parameters": count', '"parameters": len(weights)')],
+        "count numbers, not arrays",
+    ),
+    "a scale for each array": (
+        "report",
+        [("4 * array.shape[-1]", "4")],
+        "not one for each array",
+    ),
+    "biases of a byte": (
+        "report",
+        [("sum(4 * array.size for", "sum(array.size for")],
+        "the biases stay 32-bit floats",
+    ),
     "length for size": ("report", [("array.size", "len(array)")], '"parameters"'),
     "bits for bytes": ("report", [("4 * count,", "32 * count,")], "those are bits"),
     "bytes as they are stored": (
@@ -225,6 +240,8 @@ MUTANTS = {
         [("np.sqrt(variance + EPSILON)", "(variance + EPSILON)")],
         "divide by the square root",
     ),
+    "gamma left out": ("fold", [("gamma / np.sqrt", "1 / np.sqrt")], "gamma is left out"),
+    "old bias left out": ("fold", [("(b - mean)", "(-mean)")], "the old bias is left out"),
     "bias not scaled": (
         "fold",
         [("(b - mean) * scale + beta", "b - mean * scale + beta")],
@@ -238,6 +255,20 @@ MUTANTS = {
         "not each feature",
     ),
     "cut off, not rounded": ("quantise", [("np.rint(w / scale)", "(w / scale)")], "round, don't"),
+    "rounded down": ("quantise", [("np.rint", "np.floor")], "round to the nearest, not down"),
+    "scales upside down": (
+        "quantise",
+        [
+            ("np.abs(w).max(axis=0) / 127", "127 / np.abs(w).max(axis=0).clip(1e-9)"),
+            ("w / scale", "w * scale"),
+        ],
+        "the scales are upside down",
+    ),
+    "steps from the least to the largest": (
+        "quantise",
+        [("np.abs(w).max(axis=0) / 127", "(w.max(axis=0) - w.min(axis=0)) / 255")],
+        "zero stays zero",
+    ),
     "sign forgotten": ("quantise", [("np.abs(w).max(", "w.max(")], "without its sign"),
     "128 steps": ("quantise", [("/ 127", "/ 128")], "not 128"),
     "one scale for all": (
@@ -270,6 +301,11 @@ MUTANTS = {
         "hand-over",
         [("keras.layers.Rescaling(1 / 255)(pixels)", "pixels")],
         "not divided by 255",
+    ),
+    "pixels divided twice": (
+        "hand-over",
+        [("Rescaling(1 / 255)", "Rescaling(1 / 255**2)")],
+        "divided by 255 twice",
     ),
     "softmax twice": (
         "hand-over",
