@@ -477,15 +477,18 @@ def within(seconds, monkeypatch):
 def test_none_of_its_checks_waits_for_ever(path, tmp_path, monkeypatch):
     names = set_up(path, tmp_path, monkeypatch)
     for _, check, solution in exercises(path):
-        if source := endless(solution):
+        # a limit that ends TensorFlow's own tracing, as on a busy machine, is told in its words
+        for seconds in (0.2, 5) if (source := endless(solution)) else ():
             here = dict(names)
             with monkeypatch.context() as patch:
                 # some checks give a function names of its own
-                patch.setattr(builtins, "WAIT", within(0.2, patch), raising=False)
+                patch.setattr(builtins, "WAIT", within(seconds, patch), raising=False)
                 run(source, here)
                 verdict = run(check, here)
-            assert verdict.state == "wrong", f"{verdict!r}\n{check}"
-            assert "is still not done after" in verdict.message, f"{verdict!r}\n{check}"
+            if verdict.state == "wrong" and "is still not done after" in verdict.message:
+                break
+        else:
+            assert not source, f"{verdict!r}\n{check}"
 
 
 @each_lesson
