@@ -49,8 +49,8 @@ def calls(source: str) -> list[tuple[int, int, str]]:
 def freeze(source: str, literals: list[str]) -> str:
     """Return a cell with literals in the place of its ``stored(…)``, without what makes them."""
     text, inside = source.encode(), _within_brackets(source)
-    for place, new in reversed(list(enumerate(literals))):
-        first, last, _ = calls(source)[place]
+    found = enumerate(zip(calls(source), literals, strict=True))
+    for place, ((first, last, _), new) in reversed(list(found)):
         before, (rest, *_) = text[:first], text[last:].decode().split("\n")
         line = before.split(b"\n")[-1].decode()
         indent = len(line) - len(line.lstrip())
